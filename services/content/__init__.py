@@ -1,0 +1,1 @@
+"""What a request becomes: understanding, a matching interest, a script, and the result that is stored."""

@@ -1,0 +1,72 @@
+"""Stage `nlu`: which topic a question is about, and whether it can be taught at all."""
+
+from collections.abc import Sequence
+
+from services.content.catalog import Topic
+from services.content.catalog.search import Candidate
+from services.content.models import ContentRequest, NluResult, Status, Understanding
+from services.content.offline.understand import understand_offline
+from services.content.prompts import PROMPT_VERSION, instructions, render
+from services.generation.port import Task
+
+_STATUS: dict[str, Status] = {
+    "learning": "completed",
+    "unclear": "needs_clarification",
+    "off_topic": "out_of_scope",
+}
+
+
+def understanding_task(
+    request: ContentRequest, *, question: str, candidates: Sequence[Candidate]
+) -> Task[Understanding]:
+    """The task of finding the topic among the candidates, or outside them."""
+    offered = {candidate.topic.id for candidate in candidates}
+
+    def check(answer: Understanding) -> list[str]:
+        problems = []
+        if answer.topic_id is not None and answer.topic_id not in offered:
+            problems.append("topic_id must be the id of one of the candidates, or null.")
+        if answer.kind == "unclear" and not answer.clarifying_questions:
+            problems.append("An unclear question needs at least one entry in clarifying_questions.")
+        return problems
+
+    return Task(
+        stage="nlu",
+        prompt_version=PROMPT_VERSION,
+        instructions=instructions("nlu"),
+        prompt=render(
+            {
+                "grade_level": request.grade_level,
+                "language": request.language,
+                "candidates": [_offer(candidate.topic) for candidate in candidates],
+                "question": question,
+            }
+        ),
+        answer_type=Understanding,
+        max_output_tokens=4096,
+        offline=lambda: understand_offline(question, grade_level=request.grade_level, candidates=candidates),
+        check=check,
+    )
+
+
+def status_of(understanding: Understanding) -> Status:
+    """What the request comes to, as far as its question decides it."""
+    return _STATUS[understanding.kind]
+
+
+def nlu_result(understanding: Understanding, topic: Topic | None) -> NluResult:
+    """The `nlu` field of the result; names come from the catalogue where the topic is in it."""
+    return NluResult(
+        topic_id=topic.id if topic else None,
+        topic_name=topic.name if topic else understanding.topic_name,
+        subject=topic.subject if topic else understanding.subject,
+        focus=understanding.focus,
+        confidence=understanding.confidence,
+        in_catalog=topic is not None,
+        clarifying_questions=understanding.clarifying_questions,
+        reasoning=understanding.reasoning,
+    )
+
+
+def _offer(topic: Topic) -> dict[str, str]:
+    return {"id": topic.id, "name": topic.name, "summary": topic.summary}

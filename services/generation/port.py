@@ -1,0 +1,138 @@
+"""What the content stages ask for, and what a provider of models must be able to do.
+
+Two ports. `LanguageModel` faces the stages: a task goes in, a validated answer with its provenance comes out, or
+an error. `Provider` faces the services: one call, one text, no retries, no judgement.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+
+Mode = Literal["live", "fallback", "mock"]
+"""Which part of the ladder answered: its top rung, a lower one, or the offline mock."""
+
+Finish = Literal["stop", "max_tokens", "recitation", "blocked", "other"]
+
+
+def no_problems(_answer: BaseModel) -> Sequence[str]:
+    """The check of a task that has no rules beyond its answer type."""
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task(Generic[AnswerT]):
+    """One question to a model.
+
+    `instructions` are the same for every request of a stage (so that providers can cache them); `prompt` is what
+    differs. `check` returns one sentence per rule of meaning that an answer breaks, none when it is good; the
+    sentences are shown to the model when it is asked again. `offline` makes the answer without any model.
+    """
+
+    stage: str
+    prompt_version: str
+    instructions: str
+    prompt: str
+    answer_type: type[AnswerT]
+    max_output_tokens: int
+    offline: Callable[[], AnswerT]
+    check: Callable[[AnswerT], Sequence[str]] = no_problems
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RungFailure:
+    """Why a rung did not answer, in words fit for logs and results."""
+
+    kind: str
+    code: int | None
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Provenance:
+    """How an answer came about. Tokens are None where nobody counted, `cost_usd` is None where no price is known.
+
+    `attempts` counts calls on every rung that was tried, `error` is the reason of the best rung that did not
+    answer, `latency_ms` runs from the first call on the first rung to the answer.
+    """
+
+    mode: Mode
+    provider: str
+    model: str
+    attempts: int
+    latency_ms: int
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached: bool = False
+    cost_usd: float | None = None
+    error: RungFailure | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer(Generic[AnswerT]):
+    """A validated answer. `data` is None only when the model's safety filter blocked it; `blocked_by` says which."""
+
+    data: AnswerT | None
+    provenance: Provenance
+    blocked_by: str | None = None
+
+
+class LanguageModel(Protocol):
+    """Answers tasks."""
+
+    async def generate(self, task: Task[AnswerT]) -> Answer[AnswerT]:
+        """Answer the task, or raise `ModelUnavailable` when nothing on the ladder could."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRef:
+    """One entry of a ladder, written `provider:model@location`; the location is optional."""
+
+    provider: str
+    model: str
+    location: str | None = None
+
+    def __str__(self) -> str:
+        at = f"@{self.location}" if self.location else ""
+        return f"{self.provider}:{self.model}{at}" if self.model else self.provider
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them; `output_tokens` includes thinking, `input_tokens` includes cached ones."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """What one call brought back: the text as it is, or which filter blocked it."""
+
+    text: str
+    finish: Finish
+    usage: Usage | None = None
+    blocked_by: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejection:
+    """An earlier answer to the same task and what was wrong with it, for asking again."""
+
+    text: str
+    problems: Sequence[str]
+
+
+class Provider(Protocol):
+    """A service that completes prompts."""
+
+    async def complete(
+        self, task: Task[AnswerT], *, model: ModelRef, rejection: Rejection | None = None, timeout: float
+    ) -> Completion:
+        """Make one call of at most `timeout` seconds. Raises `ModelUnavailable` or `ModelRejected`, nothing else."""
+        ...

@@ -1,0 +1,1 @@
+"""One file a provider of models; each implements `services.generation.port.Provider`."""

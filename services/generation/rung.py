@@ -1,0 +1,171 @@
+"""Asks one model: again when it is busy, once more when its answer is unusable, never when it refuses."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Generic
+
+import structlog
+
+from services.errors import ModelAnswerInvalid, ModelRejected, ModelUnavailable
+from services.generation.answers import Misfit, read_answer
+from services.generation.breaker import Breaker
+from services.generation.port import (
+    AnswerT,
+    Completion,
+    ModelRef,
+    Provider,
+    Rejection,
+    RungFailure,
+    Task,
+    Usage,
+)
+from services.generation.pricing import price as list_price
+from services.generation.retry import Retry, RetrySettings
+from services.generation.spend import Spend
+
+log = structlog.get_logger()
+
+Price = Callable[[ModelRef, Usage, datetime], float | None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RungReport(Generic[AnswerT]):
+    """What became of asking: an answer, a block by the safety filter, or a failure; and what it took."""
+
+    spend: Spend
+    data: AnswerT | None = None
+    blocked_by: str | None = None
+    failure: RungFailure | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Unusable:
+    misfit: Misfit
+    rejection: Rejection
+
+
+class _Tab:
+    """Runs up what one ask takes; it outlives the error that ends the ask, because failures may be billed."""
+
+    def __init__(self) -> None:
+        self.spend = Spend()
+
+    def add(self, spend: Spend) -> None:
+        self.spend += spend
+
+
+class Rung:
+    """One model of a ladder. Rungs of several stages that stand for the same model share a breaker."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        ref: ModelRef,
+        *,
+        breaker: Breaker,
+        retry: Retry | None = None,
+        price: Price = list_price,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.ref = ref
+        self._provider = provider
+        self._breaker = breaker
+        self._retry = retry or Retry(RetrySettings())
+        self._price = price
+        self._now = now
+
+    async def ask(self, task: Task[AnswerT]) -> RungReport[AnswerT]:
+        """Ask the model; one that is known to refuse is not called. Failures are reported, not raised."""
+        if (refusal := self._breaker.reason) is not None:
+            return RungReport(spend=Spend(), failure=_failure(refusal))
+        tab = _Tab()
+        try:
+            return await self._converse(task, tab)
+        except ModelRejected as error:
+            self._tell_refusal(task, error, tab.spend.calls)
+            return RungReport(spend=tab.spend, failure=_failure(error))
+        except (ModelUnavailable, ModelAnswerInvalid) as error:
+            self._tell_failure(task, _failure(error), tab.spend.calls)
+            return RungReport(spend=tab.spend, failure=_failure(error))
+
+    async def _converse(self, task: Task[AnswerT], tab: _Tab) -> RungReport[AnswerT]:
+        """Ask, and ask once more with the problems when the answer cannot be used."""
+        reading = await self._read_one(task, None, tab)
+        if isinstance(reading, _Unusable):
+            reading = await self._read_one(_with_more_room(task, reading.misfit), reading.rejection, tab)
+        if isinstance(reading, _Unusable):
+            summary, kind = reading.misfit.summary, reading.misfit.kind
+            raise ModelAnswerInvalid(f"{self.ref} gave two unusable answers: {summary}.", kind=kind)
+        return reading
+
+    async def _read_one(
+        self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab
+    ) -> RungReport[AnswerT] | _Unusable:
+        completion = await self._complete(task, rejection, tab)
+        if completion.finish == "blocked":
+            return RungReport(spend=tab.spend, blocked_by=completion.blocked_by or "unknown")
+        answer = read_answer(task, completion)
+        if isinstance(answer, Misfit):
+            return _Unusable(
+                misfit=answer, rejection=Rejection(text=completion.text, problems=answer.problems)
+            )
+        return RungReport(spend=tab.spend, data=answer)
+
+    async def _complete(self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab) -> Completion:
+        settings = self._retry.settings
+
+        async def call() -> Completion:
+            tab.add(Spend(calls=1))
+            return await self._provider.complete(
+                task, model=self.ref, rejection=rejection, timeout=settings.call_timeout_seconds
+            )
+
+        # The calls of asking again come out of the same allowance, but it is worth one call in any case.
+        completion = await self._retry.run(call, max_calls=max(1, settings.max_calls - tab.spend.calls))
+        tab.add(self._cost_of(completion))
+        return completion
+
+    def _cost_of(self, completion: Completion) -> Spend:
+        usage = completion.usage
+        if usage is None:
+            return Spend(input_tokens=None, output_tokens=None, cost_usd=None)
+        cost = self._price(self.ref, usage, self._now())
+        return Spend(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=cost)
+
+    def _tell_refusal(self, task: Task[AnswerT], error: ModelRejected, calls: int) -> None:
+        if self._breaker.open(error):
+            log.warning(
+                "rung.closed",
+                provider=self.ref.provider,
+                model=self.ref.model,
+                location=self.ref.location,
+                kind=error.kind,
+                code=error.code,
+                cause=error.message,
+                fix=error.fix,
+            )
+        elif self._breaker.reason is None:
+            # It concerns this request alone. With the breaker open, all was said by the call that opened it.
+            self._tell_failure(task, _failure(error), calls)
+
+    def _tell_failure(self, task: Task[AnswerT], failure: RungFailure, calls: int) -> None:
+        log.warning(
+            "rung.failed",
+            rung=str(self.ref),
+            stage=task.stage,
+            kind=failure.kind,
+            code=failure.code,
+            cause=failure.message,
+            attempts=calls,
+        )
+
+
+def _failure(error: ModelUnavailable | ModelRejected | ModelAnswerInvalid) -> RungFailure:
+    message = f"{error.message} {error.fix}" if isinstance(error, ModelRejected) else error.message
+    return RungFailure(kind=error.kind, code=error.code, message=message)
+
+
+def _with_more_room(task: Task[AnswerT], misfit: Misfit) -> Task[AnswerT]:
+    """Thinking counts against the limit, so an answer cut off once would be cut off there again."""
+    return replace(task, max_output_tokens=2 * task.max_output_tokens) if misfit.kind == "truncated" else task

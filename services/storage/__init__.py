@@ -1,0 +1,1 @@
+"""The result store: a port and its two implementations, Firestore and SQLite."""

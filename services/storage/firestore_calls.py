@@ -1,0 +1,133 @@
+"""What all calls to Firestore have in common: the client, the retry, and errors that tell an operator what to do."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from google.api_core import exceptions
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError
+from google.cloud.firestore_v1 import AsyncClient, types
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from services.errors import ConfigurationError, PermanentError, StoreUnavailable
+from services.storage.firestore_values import put_fields
+from services.storage.port import Document
+
+CALL_TIMEOUT_SECONDS = 5.0
+ATTEMPTS = 3
+
+# For Google's client: this project's own retry is the only one.
+ONE_TRY: dict[str, Any] = {"retry": None, "timeout": CALL_TIMEOUT_SECONDS}
+
+LOG_IN = (
+    "Run: gcloud auth application-default login, or attach a service account, or for an emulator set "
+    "FIRESTORE_EMULATOR_HOST=host:port."
+)
+
+Answer = TypeVar("Answer")
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Firestore:
+    """One database. Calls are tried up to `ATTEMPTS` times while it does not answer; `sleep` waits in between."""
+
+    def __init__(self, *, project: str, database: str = "(default)", sleep: Sleep = asyncio.sleep) -> None:
+        self._project = project
+        self._database = database
+        self._made: AsyncClient | None = None
+        self._retrying = AsyncRetrying(
+            retry=retry_if_exception_type(StoreUnavailable),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.2, max=2),
+            sleep=sleep,
+            reraise=True,
+        )
+
+    @property
+    def client(self) -> AsyncClient:
+        """Google's client, made at its first use because it belongs to the event loop that runs then."""
+        if self._made is None:
+            try:
+                self._made = AsyncClient(project=self._project, database=self._database)
+            except DefaultCredentialsError as exc:
+                raise ConfigurationError("No Google credentials were found.", fix=LOG_IN) from exc
+        return self._made
+
+    async def call(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Do `work`, which makes one request with the client library's own retry off."""
+
+        async def once() -> Answer:
+            with self._translated():
+                return await work()
+
+        # A copy, because tenacity keeps the state of the loop in the object.
+        return await self._retrying.copy()(once)
+
+    async def write(
+        self, path: str, document: Document, *, over: Any = None, only: Sequence[str] = ()
+    ) -> Any:
+        """Create the document, or replace the version `over` of it; with `only` just these fields. One try.
+
+        Returns the new version, which is the time of the write. Raises Google's `AlreadyExists`,
+        `FailedPrecondition` or `NotFound` when the document is not as it was thought to be.
+        """
+        database = f"projects/{self._project}/databases/{self._database}"
+        request = types.CommitRequest.pb()(database=database)
+        write = request.writes.add()
+        write.update.name = f"{database}/documents/{path}"
+        put_fields(document, write.update.fields)
+        if only:  # an empty mask would mean: no field at all
+            write.update_mask.field_paths.extend(only)
+        if over is None:
+            write.current_document.exists = False
+        else:
+            write.current_document.update_time.CopyFrom(over)
+        return await self._commit(request)
+
+    async def _commit(self, request: Any) -> Any:
+        # The library offers no conditional replacement, and wraps every value: see `firestore_values`.
+        api, metadata = self.client._firestore_api, self.client._rpc_metadata  # noqa: SLF001  # see above
+        wrapped = types.CommitRequest.wrap(request)
+        answer = await api.commit(request=wrapped, metadata=metadata, **ONE_TRY)
+        return types.CommitResponse.pb(answer).write_results[0].update_time
+
+    async def close(self) -> None:
+        """Close the connection, if there ever was one."""
+        if self._made is not None:
+            await self._made._firestore_api.transport.close()  # noqa: SLF001  # there is no public way
+            self._made = None
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except exceptions.NotFound as exc:
+            raise ConfigurationError(f"{self} does not exist.", fix=self._fix_of_absence()) from exc
+        except exceptions.Forbidden as exc:
+            raise ConfigurationError(f"Access to {self} is denied.", fix=self._fix_of_denial(exc)) from exc
+        except (exceptions.Unauthorized, RefreshError) as exc:
+            raise ConfigurationError("The Google credentials are not valid any more.", fix=LOG_IN) from exc
+        except exceptions.FailedPrecondition as exc:
+            fix = "It must be in Native mode and have the indexes that infra/ declares: run terraform apply."
+            raise ConfigurationError(f"{self} cannot answer: {exc.message}.", fix=fix) from exc
+        except exceptions.InvalidArgument as exc:
+            raise PermanentError(f"{self} refused a document: {exc.message}.") from exc
+        except (exceptions.GoogleAPICallError, GoogleAuthError) as exc:
+            raise StoreUnavailable(
+                f"{self} did not answer: {exc}. Check the network, and FIRESTORE_EMULATOR_HOST where it is set."
+            ) from exc
+
+    def __str__(self) -> str:
+        return f"Firestore database {self._database} in project {self._project}"
+
+    def _fix_of_absence(self) -> str:
+        return (
+            "Check GOOGLE_CLOUD_PROJECT, or run: gcloud firestore databases create "
+            f"--database='{self._database}' --project={self._project} --location=REGION"
+        )
+
+    def _fix_of_denial(self, exc: exceptions.Forbidden) -> str:
+        if exc.reason == "SERVICE_DISABLED":
+            return f"Run: gcloud services enable firestore.googleapis.com --project={self._project}"
+        return "Grant roles/datastore.user to the account that the worker runs as, and check GOOGLE_CLOUD_PROJECT."

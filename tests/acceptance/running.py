@@ -1,0 +1,51 @@
+"""Runs the command line as a stranger would: as a process, with an environment and nothing else."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_SECONDS = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """A process that has ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def everything(self) -> str:
+        return self.stdout + self.stderr
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """A clean environment: what a shell has, and the variables given; none that this process was started with."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    return {**kept, "PYTHONWARNINGS": "error", **variables}
+
+
+def content_worker(
+    *arguments: str, env: Mapping[str, str], cwd: Path | None = None, stdin: str | None = None
+) -> Ended:
+    """Run one command to its end."""
+    process = subprocess.run(
+        command(arguments),
+        env=dict(env),
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+    )
+    return Ended(code=process.returncode, stdout=process.stdout, stderr=process.stderr)
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """How the command line is started."""
+    return [sys.executable, "-m", "worker", *arguments]

@@ -1,0 +1,241 @@
+"""How well questions are understood offline: retrieval and `understand_offline`, against labelled questions.
+
+`tests/data/questions.jsonl` was written by people who had not seen the catalogue. The part with `split: tune` may be
+looked at while improving things; of the other part (`held_out`), written when the search was finished, only the figures
+are shown, so that they stay honest. Whoever tunes on a held-out question moves it to `tune` and writes a new one.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from services.content.catalog import load_catalog
+from services.content.catalog.search import TopicSearch
+from services.content.models import Understanding
+from services.content.offline.understand import understand_offline
+
+QUESTIONS = Path(__file__).parent / "data" / "questions.jsonl"
+
+CONFIDENT = 0.6
+"""A wrong topic with at least this confidence counts as confidently wrong."""
+
+RIGHT_GOAL, CONFIDENTLY_WRONG_GOAL, TOLD_APART_GOAL = 0.85, 0.05, 0.80
+
+_EXPECTED: dict[str, Literal["unclear", "off_topic"]] = {"vague": "unclear", "off_topic": "off_topic"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """A labelled question; `topics` are the ids of all topics that would be right, none for the other kinds."""
+
+    id: str
+    kind: str
+    question: str
+    grade_level: int
+    about: str | None
+    split: str
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What was made of a question; `found` are the candidates' ids, `seconds` is CPU time."""
+
+    question: Question
+    found: tuple[str, ...]
+    understanding: Understanding
+    seconds: float
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it was taken for a learning question about an acceptable topic."""
+        return self.understanding.kind == "learning" and self.understanding.topic_id in self.question.topics
+
+    @property
+    def is_confidently_wrong(self) -> bool:
+        """Whether a wrong topic would be taught with confidence, whatever kind of message it was."""
+        sure = self.understanding.kind == "learning" and self.understanding.confidence >= CONFIDENT
+        return sure and not self.is_right
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether a vague or off-topic message was taken for what it is."""
+        return self.understanding.kind == _EXPECTED.get(self.question.kind)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figures:
+    """Shares from 0 to 1, None where there was nothing to measure; `microseconds` is CPU time per question."""
+
+    questions: int
+    right: float | None
+    recall_at_8: float | None
+    confidently_wrong: float | None
+    told_apart: float | None
+    vague: float | None
+    off_topic: float | None
+    microseconds: float
+
+    @property
+    def reaches_goals(self) -> bool:
+        """Whether all three goals are reached."""
+        return (
+            (self.right or 0) >= RIGHT_GOAL
+            and (self.confidently_wrong or 0) <= CONFIDENTLY_WRONG_GOAL
+            and (self.told_apart or 0) >= TOLD_APART_GOAL
+        )
+
+
+def load_questions() -> list[Question]:
+    """All labelled questions."""
+    lines = QUESTIONS.read_text(encoding="utf-8").splitlines()
+    return [Question(**{**fields, "topics": tuple(fields["topics"])}) for fields in map(json.loads, lines)]
+
+
+def evaluate(questions: Sequence[Question]) -> list[Outcome]:
+    """Understand every question twice and keep the second time, when words and scores are remembered."""
+    search = TopicSearch(load_catalog())
+    for question in questions:
+        _understand(search, question)
+    return [_understand(search, question) for question in questions]
+
+
+def measure(outcomes: Sequence[Outcome]) -> Figures:
+    """The figures of some outcomes."""
+    teachable = [outcome for outcome in outcomes if outcome.question.topics]
+    apart = [outcome for outcome in outcomes if outcome.question.kind in _EXPECTED]
+    return Figures(
+        questions=len(outcomes),
+        right=_share(teachable, lambda outcome: outcome.is_right),
+        recall_at_8=_share(
+            teachable, lambda outcome: bool(set(outcome.found) & set(outcome.question.topics))
+        ),
+        confidently_wrong=_share(outcomes, lambda outcome: outcome.is_confidently_wrong),
+        told_apart=_share(apart, lambda outcome: outcome.is_told_apart),
+        vague=_share([o for o in apart if o.question.kind == "vague"], lambda outcome: outcome.is_told_apart),
+        off_topic=_share(
+            [o for o in apart if o.question.kind == "off_topic"], lambda outcome: outcome.is_told_apart
+        ),
+        microseconds=round(1e6 * sum(outcome.seconds for outcome in outcomes) / max(1, len(outcomes)), 1),
+    )
+
+
+def grouped(outcomes: Sequence[Outcome]) -> dict[str, Figures]:
+    """Figures of everything, of each split, and of each kind of question within each split."""
+    groups = {"all": measure(outcomes)}
+    for split in ("tune", "held_out"):
+        part = [outcome for outcome in outcomes if outcome.question.split == split]
+        groups[split] = measure(part)
+        for kind in dict.fromkeys(outcome.question.kind for outcome in outcomes):
+            groups[f"{split} {kind}"] = measure(
+                [outcome for outcome in part if outcome.question.kind == kind]
+            )
+    return groups
+
+
+def _understand(search: TopicSearch, question: Question) -> Outcome:
+    started = time.process_time()
+    candidates = search.candidates(question.question, grade_level=question.grade_level)
+    understanding = understand_offline(
+        question.question, grade_level=question.grade_level, candidates=candidates
+    )
+    return Outcome(
+        question=question,
+        found=tuple(candidate.topic.id for candidate in candidates),
+        understanding=understanding,
+        seconds=time.process_time() - started,
+    )
+
+
+def _share(outcomes: Sequence[Outcome], holds: Callable[[Outcome], bool]) -> float | None:
+    return round(sum(map(holds, outcomes)) / len(outcomes), 4) if outcomes else None
+
+
+def _table(groups: dict[str, Figures]) -> Table:
+    table = Table(title="Understanding questions without a model")
+    table.add_column("questions of")
+    for column in (
+        "n",
+        "right topic",
+        "recall@8",
+        "confidently wrong",
+        "told apart",
+        "vague",
+        "off-topic",
+        "µs",
+    ):
+        table.add_column(column, justify="right")
+    for name, figures in groups.items():
+        shares = (figures.right, figures.recall_at_8, figures.confidently_wrong)
+        apart = (figures.told_apart, figures.vague, figures.off_topic)
+        cells = ["" if share is None else f"{share:.1%}" for share in (*shares, *apart)]
+        style = "bold" if " " not in name else None
+        table.add_row(name, str(figures.questions), *cells, f"{figures.microseconds:.0f}", style=style)
+    return table
+
+
+def _wrong(outcomes: Iterable[Outcome]) -> Table:
+    table = Table(title="Mistakes (tune only)")
+    for column in ("id", "question", "expected", "answered", "confidence"):
+        table.add_column(column, overflow="fold")
+    for outcome in outcomes:
+        question, answer = outcome.question, outcome.understanding
+        if question.split == "tune" and _is_mistake(outcome):
+            expected = ", ".join(question.topics) or _EXPECTED.get(question.kind, "no topic")
+            answered = answer.topic_id or answer.kind
+            table.add_row(question.id, question.question, expected, answered, f"{answer.confidence:.2f}")
+    return table
+
+
+def _is_mistake(outcome: Outcome) -> bool:
+    if outcome.question.topics:
+        return not outcome.is_right
+    return outcome.is_confidently_wrong or (outcome.question.kind in _EXPECTED and not outcome.is_told_apart)
+
+
+def _as_json(groups: dict[str, Figures]) -> str:
+    names = Figures.__dataclass_fields__
+    return json.dumps(
+        {group: {name: getattr(f, name) for name in names} for group, f in groups.items()}, indent=2
+    )
+
+
+def main() -> int:
+    """Print the figures; 0 when all questions together reach the goals, 1 otherwise."""
+    parser = argparse.ArgumentParser(prog="scripts/evaluate", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--wrong", action="store_true", help="also print the mistakes of the tune split")
+    arguments = parser.parse_args()
+    outcomes = evaluate(load_questions())
+    groups = grouped(outcomes)
+    if arguments.json:
+        print(_as_json(groups))
+    else:
+        _print(groups, outcomes, wrong=arguments.wrong)
+    return 0 if groups["all"].reaches_goals else 1
+
+
+def _print(groups: dict[str, Figures], outcomes: Sequence[Outcome], *, wrong: bool) -> None:
+    # A fixed width keeps the table whole where there is no terminal.
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    console.print(_table(groups))
+    if wrong:
+        console.print(_wrong(outcomes))
+    console.print(
+        f"Goals: right topic at least {RIGHT_GOAL:.0%}, confidently wrong at most {CONFIDENTLY_WRONG_GOAL:.0%}, "
+        f"told apart at least {TOLD_APART_GOAL:.0%}."
+    )
+    for name in ("all", "held_out"):
+        console.print(f"{name}: {'reached' if groups[name].reaches_goals else 'not reached'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

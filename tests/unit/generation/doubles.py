@@ -1,0 +1,128 @@
+"""A provider that plays a script, tasks to ask it, and rungs whose pauses take no time."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.errors import ModelRejected, ModelUnavailable
+from services.generation.breaker import Breaker
+from services.generation.port import AnswerT, Completion, ModelRef, Rejection, Task, Usage
+from services.generation.retry import Retry, RetrySettings
+from services.generation.rung import Rung
+
+BEST = ModelRef(provider="vertex", model="gemini-3.8-flash", location="global")
+SECOND = ModelRef(provider="vertex", model="gemini-3.5-flash-lite", location="global")
+MOCK = ModelRef(provider="mock", model="")
+MARKER = "zebra-crossing-4711"
+"""Stands in every prompt and must never be found in an error or a log."""
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    title: str = Field(min_length=1, max_length=20)
+
+
+class Lesson(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    title: str = Field(min_length=1, max_length=40)
+    grade: int = Field(ge=1, le=12)
+    parts: list[Part] = Field(default_factory=list, max_length=3)
+
+
+def lesson_task(**changes: object) -> Task[Lesson]:
+    values: dict[str, object] = {
+        "stage": "script",
+        "prompt_version": "1",
+        "instructions": "Write a lesson.",
+        "prompt": f"Explain the {MARKER}.",
+        "answer_type": Lesson,
+        "max_output_tokens": 1000,
+        "offline": lambda: Lesson(title="Offline", grade=5),
+    }
+    return Task(**{**values, **changes})  # type: ignore[arg-type]  # a builder for tests
+
+
+def good(text: str = '{"title": "Light", "grade": 5}', *, tokens: tuple[int, int] = (100, 50)) -> Completion:
+    return Completion(text=text, finish="stop", usage=Usage(input_tokens=tokens[0], output_tokens=tokens[1]))
+
+
+def busy(retry_after: float | None = None) -> ModelUnavailable:
+    return ModelUnavailable("busy (503)", kind="unavailable", code=503, retry_after=retry_after)
+
+
+def gone() -> ModelRejected:
+    return ModelRejected("not found.", kind="model_not_found", code=404, fix="Set WORKER_MODELS.")
+
+
+def malformed() -> ModelRejected:
+    return ModelRejected("called invalid (400).", kind="invalid_request", code=400, fix="Change it.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    task: Task[BaseModel]
+    model: ModelRef
+    rejection: Rejection | None
+    timeout: float
+
+
+class ScriptedProvider:
+    """Plays its outcomes in order; the last one repeats for ever."""
+
+    def __init__(self, *outcomes: Completion | Exception) -> None:
+        self.outcomes = list(outcomes)
+        self.calls: list[Call] = []
+
+    async def complete(
+        self, task: Task[AnswerT], *, model: ModelRef, rejection: Rejection | None = None, timeout: float
+    ) -> Completion:
+        self.calls.append(Call(task=task, model=model, rejection=rejection, timeout=timeout))  # type: ignore[arg-type]  # only looked at
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        # Lets every other call start first, as a network does.
+        await asyncio.sleep(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+@dataclass
+class Pauses:
+    """Records pauses instead of making them; jitter takes the given share of its range."""
+
+    share: float = 1.0
+    seconds: list[float] = field(default_factory=list)
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+    def uniform(self, low: float, high: float) -> float:
+        return low + self.share * (high - low)
+
+
+def a_cent(ref: ModelRef, usage: Usage, at: datetime) -> float | None:
+    return 0.0 if ref.provider == "mock" else 0.01
+
+
+def rung(
+    provider: ScriptedProvider,
+    ref: ModelRef = BEST,
+    *,
+    breaker: Breaker | None = None,
+    pauses: Pauses | None = None,
+    settings: RetrySettings | None = None,
+    price: object = a_cent,
+) -> Rung:
+    pauses = pauses or Pauses()
+    retry = Retry(settings or RetrySettings(), sleep=pauses.sleep, uniform=pauses.uniform)
+    return Rung(
+        provider,
+        ref,
+        breaker=breaker or Breaker(),
+        retry=retry,
+        price=price,  # type: ignore[arg-type]  # tests pass functions of the right shape
+        now=lambda: datetime(2026, 11, 20, tzinfo=UTC),
+    )

@@ -1,0 +1,398 @@
+"""The loop: what is pulled, how it is settled, and how a run ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from services.errors import ConfigurationError, PermanentError, QueueUnavailable, StoreUnavailable
+from services.messaging.port import Delivery, Message
+from tests.builders import delivery
+from tests.fakes import RecordingPublisher, ScriptedQueue
+from worker.consumer import Consumer, Limits
+from worker.handler import Handled
+from worker.lease import InFlight, LeaseKeeper
+from worker.settlement import Action, Settlement, settle_error
+from worker.settler import Settler
+from worker.summary import RunSummary
+
+DOCUMENT = {"status": "completed", "mode": "live", "cost_usd": 0.01, "attempt": 1}
+ACKED = Handled(settlement=Settlement(action=Action.ACK, reason="stored"), request_id="r", document=DOCUMENT)
+
+Work = Callable[[InFlight], Awaitable[Handled]]
+
+
+async def ack(_message: InFlight) -> Handled:
+    return ACKED
+
+
+class Clock:
+    """Time that moves only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def tick(self, seconds: float = 1.0) -> None:
+        self.now += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+class Rig:
+    """A consumer on a scripted queue, with a function in the place of the handler."""
+
+    def __init__(self, queue: ScriptedQueue, work: Work = ack, **limits: Any) -> None:
+        self.queue = queue
+        self.clock = Clock()
+        queue.after_each_pull = self.clock.tick
+        self.publisher = RecordingPublisher()
+        self.leases = LeaseKeeper(queue)
+        handler = type("Handler", (), {"handle": staticmethod(work)})()
+        chosen = {"concurrency": 8, "idle_timeout_seconds": 0.0, "max_runtime_seconds": None, **limits}
+        self.consumer = Consumer(
+            queue=queue,
+            handler=handler,
+            leases=self.leases,
+            settler=Settler(queue=queue, publisher=self.publisher, dead_letter_topic="dead"),
+            limits=Limits(**chosen),
+            clock=self.clock,
+            sleep=self.clock.sleep,
+        )
+
+    async def run(self) -> RunSummary:
+        return await self.consumer.run()
+
+
+def deliveries(*names: str) -> list[Delivery]:
+    return [delivery(message_id=name, lease_id=f"lease-{name}") for name in names]
+
+
+def test_all_messages_are_worked_on_and_acked_then_the_run_ends() -> None:
+    async def scenario() -> None:
+        # Given two batches
+        rig = Rig(ScriptedQueue([deliveries("a", "b"), deliveries("c")]))
+        # When the queue is drained
+        summary = await rig.run()
+        # Then each was acked once and the summary says so
+        assert sorted(rig.queue.acked) == ["a", "b", "c"]
+        assert (summary.ending, summary.pulled, summary.exit_code) == ("drained", 3, 0)
+        assert summary.results == {"completed": 3}
+
+    asyncio.run(scenario())
+
+
+def test_no_more_is_pulled_than_there_are_free_slots() -> None:
+    async def scenario() -> None:
+        # Given two messages that do not end before the third pull
+        release = asyncio.Event()
+
+        async def work(_message: InFlight) -> Handled:
+            await release.wait()
+            return ACKED
+
+        def third_pull() -> list[Delivery]:
+            release.set()
+            return []
+
+        rig = Rig(ScriptedQueue([deliveries("a", "b"), deliveries("c"), third_pull]), work, concurrency=4)
+        # When the run is over
+        await rig.run()
+        # Then every pull asked for what was free
+        assert rig.queue.limits[:3] == [4, 2, 1]
+
+    asyncio.run(scenario())
+
+
+def test_an_empty_pull_is_no_proof_of_an_empty_queue() -> None:
+    async def scenario() -> None:
+        # Given a queue that is silent for a while before its last message
+        queue = ScriptedQueue([[], [], deliveries("late")])
+        rig = Rig(queue, idle_timeout_seconds=10.0)
+        queue.after_each_pull = lambda: rig.clock.tick(3.0)
+        # When it is drained with an idle timeout of ten seconds
+        summary = await rig.run()
+        # Then the message is not missed, and the run ends ten idle seconds after it
+        assert rig.queue.acked == ["late"]
+        assert summary.ending == "drained"
+        assert len(queue.limits) == 7
+
+    asyncio.run(scenario())
+
+
+def test_a_run_does_not_end_while_something_is_in_flight() -> None:
+    async def scenario() -> None:
+        # Given a message that takes longer than the idle timeout
+        release = asyncio.Event()
+
+        async def work(_message: InFlight) -> Handled:
+            await release.wait()
+            return ACKED
+
+        pulls = 0
+
+        def quiet() -> list[Delivery]:
+            nonlocal pulls
+            pulls += 1
+            rig.clock.tick(60)
+            if pulls == 5:
+                release.set()
+            return []
+
+        rig = Rig(ScriptedQueue([deliveries("slow"), *[quiet] * 5]), work, idle_timeout_seconds=10.0)
+        # When five quiet minutes pass before it is done
+        await rig.run()
+        # Then it was waited for
+        assert rig.queue.acked == ["slow"]
+
+    asyncio.run(scenario())
+
+
+def test_a_message_put_off_by_this_run_is_waited_for() -> None:
+    async def scenario() -> None:
+        # Given a store that fails the first time
+        failed: list[str] = []
+
+        async def work(message: InFlight) -> Handled:
+            if not failed:
+                failed.append(message.delivery.message_id)
+                return Handled(settlement=settle_error(StoreUnavailable("down")), request_id="r")
+            return ACKED
+
+        queue = ScriptedQueue([deliveries("a"), [], [], deliveries("a")])
+        rig = Rig(queue, work, idle_timeout_seconds=0.0)
+        queue.after_each_pull = lambda: rig.clock.tick(2.0)
+        # When the run goes on until it is drained
+        summary = await rig.run()
+        # Then the message came back and was answered, and nothing waits any more
+        assert queue.acked == ["a"]
+        assert queue.extended == [("a", 10)]
+        assert (summary.ending, summary.waiting_for_store, summary.exit_code) == ("drained", 0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_run_that_leaves_messages_waiting_for_the_store_says_so() -> None:
+    async def scenario() -> None:
+        async def work(_message: InFlight) -> Handled:
+            return Handled(settlement=settle_error(StoreUnavailable("down")), request_id="r")
+
+        queue = ScriptedQueue([deliveries("a", "b")])
+        rig = Rig(queue, work)
+        queue.after_each_pull = lambda: rig.clock.tick(5.0)
+        summary = await rig.run()
+        assert queue.acked == []
+        assert (summary.waiting_for_store, summary.exit_code) == (2, 75)
+
+    asyncio.run(scenario())
+
+
+def test_a_dead_letter_is_published_before_the_message_is_acked() -> None:
+    async def scenario() -> None:
+        letter = Message(data=b"bytes", attributes={"error_kind": "not_json"})
+
+        async def work(_message: InFlight) -> Handled:
+            settlement = Settlement(action=Action.DEAD_LETTER, reason="not_json")
+            return Handled(settlement=settlement, request_id=None, dead_letter=letter)
+
+        # Given a topic that refuses every letter
+        rig = Rig(ScriptedQueue([deliveries("bad")]), work)
+        rig.publisher.error = PermanentError("too large")
+        await rig.run()
+        # Then the message is not acked
+        assert rig.queue.acked == []
+        # And given one that takes it
+        rig = Rig(ScriptedQueue([deliveries("bad")]), work)
+        summary = await rig.run()
+        assert rig.publisher.published == [("dead", letter)]
+        assert rig.queue.acked == ["bad"]
+        assert summary.settled == {"dead_letter": 1}
+
+    asyncio.run(scenario())
+
+
+def test_a_bug_in_one_message_does_not_end_the_others_and_shows_in_the_exit_code() -> None:
+    async def scenario() -> None:
+        async def work(message: InFlight) -> Handled:
+            if message.delivery.message_id == "bug":
+                raise KeyError("SECRET question of a student")
+            return ACKED
+
+        rig = Rig(ScriptedQueue([deliveries("a", "bug", "c")]), work)
+        with capture_logs() as logs:
+            summary = await rig.run()
+        # Then the others are acked, the bug is not, and the log tells the place but not the text
+        assert sorted(rig.queue.acked) == ["a", "c"]
+        assert (summary.bugs, summary.exit_code) == (1, 1)
+        crash = next(entry for entry in logs if entry["event"] == "message.crashed")
+        assert crash["error"] == "KeyError"
+        assert "test_consumer.py" in crash["place"]
+        assert "SECRET" not in str(logs)
+
+    asyncio.run(scenario())
+
+
+def test_a_stop_before_the_start_is_not_lost() -> None:
+    async def scenario() -> None:
+        rig = Rig(ScriptedQueue([deliveries("a")]))
+        rig.consumer.stop()
+        summary = await rig.run()
+        assert (summary.ending, summary.pulled) == ("stopped", 0)
+        assert rig.queue.limits == []
+
+    asyncio.run(scenario())
+
+
+def test_a_stop_gives_back_what_the_last_pull_brought_and_finishes_what_is_in_flight() -> None:
+    async def scenario() -> None:
+        release = asyncio.Event()
+
+        async def work(_message: InFlight) -> Handled:
+            await release.wait()
+            return ACKED
+
+        def pull_while_stopping() -> list[Delivery]:
+            rig.consumer.stop()
+            release.set()
+            return deliveries("late")
+
+        rig = Rig(ScriptedQueue([deliveries("early"), pull_while_stopping]), work)
+        summary = await rig.run()
+        assert rig.queue.acked == ["early"]
+        assert rig.queue.extended == [("late", 0)]
+        assert (summary.ending, summary.given_back, summary.exit_code) == ("stopped", 1, 0)
+
+    asyncio.run(scenario())
+
+
+def test_what_does_not_finish_in_the_grace_time_is_cancelled_and_given_back(monkeypatch: Any) -> None:
+    async def scenario() -> None:
+        # Given work that would never end, and no grace
+        monkeypatch.setattr("worker.consumer.TERMINATION_GRACE_SECONDS", 0.0)
+        cancelled: list[str] = []
+
+        async def work(message: InFlight) -> Handled:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.append(message.delivery.message_id)
+            raise AssertionError
+
+        def stop() -> list[Delivery]:
+            rig.consumer.stop()
+            return []
+
+        rig = Rig(ScriptedQueue([deliveries("a", "b"), stop]), work)
+        # When the run is stopped
+        summary = await rig.run()
+        # Then it was cancelled first and given back afterwards, and never acked
+        assert sorted(cancelled) == ["a", "b"]
+        assert sorted(rig.queue.extended) == [("a", 0), ("b", 0)]
+        assert (rig.queue.acked, summary.given_back, summary.exit_code) == ([], 2, 0)
+
+    asyncio.run(scenario())
+
+
+def test_the_maximum_runtime_ends_pulling_but_not_the_work_in_flight() -> None:
+    async def scenario() -> None:
+        release = asyncio.Event()
+
+        async def work(_message: InFlight) -> Handled:
+            await release.wait()
+            return ACKED
+
+        def time_is_up() -> list[Delivery]:
+            rig.clock.tick(541)
+            asyncio.get_running_loop().call_soon(release.set)
+            return []
+
+        rig = Rig(ScriptedQueue([deliveries("a"), time_is_up]), work, max_runtime_seconds=540.0)
+        summary = await rig.run()
+        assert rig.queue.acked == ["a"]
+        assert (summary.ending, summary.exit_code) == ("max_runtime", 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_queue_that_comes_back_in_time_costs_nothing_but_time() -> None:
+    async def scenario() -> None:
+        gone = QueueUnavailable("The queue does not answer.")
+        rig = Rig(ScriptedQueue([gone, gone, deliveries("a")]))
+        with capture_logs() as logs:
+            summary = await rig.run()
+        assert rig.queue.acked == ["a"]
+        assert summary.exit_code == 0
+        assert [entry["again_in_seconds"] for entry in logs if entry["event"] == "queue.retrying"] == [
+            1.0,
+            2.0,
+        ]
+
+    asyncio.run(scenario())
+
+
+def test_a_queue_that_stays_away_ends_the_run_with_75() -> None:
+    async def scenario() -> None:
+        rig = Rig(ScriptedQueue([QueueUnavailable("The queue does not answer.")] * 50))
+        summary = await rig.run()
+        assert (summary.ending, summary.exit_code) == ("outage", 75)
+
+    asyncio.run(scenario())
+
+
+def test_a_subscription_deleted_during_the_run_ends_it_with_78() -> None:
+    async def scenario() -> None:
+        rig = Rig(ScriptedQueue([deliveries("a"), ConfigurationError("It is gone.", fix="Provision it.")]))
+        with capture_logs() as logs:
+            summary = await rig.run()
+        assert (summary.ending, summary.exit_code) == ("configuration", 78)
+        assert rig.queue.acked == ["a"]
+        assert any(entry.get("fix") == "Provision it." for entry in logs)
+
+    asyncio.run(scenario())
+
+
+def test_a_store_that_refuses_for_good_ends_the_run_instead_of_failing_every_message() -> None:
+    async def scenario() -> None:
+        async def work(_message: InFlight) -> Handled:
+            error = ConfigurationError("No right to write.", fix="Grant roles/datastore.user.")
+            return Handled(settlement=settle_error(error), request_id="r")
+
+        rig = Rig(ScriptedQueue([deliveries("a"), deliveries("b"), deliveries("c")]), work, concurrency=1)
+        summary = await rig.run()
+        assert (summary.ending, summary.exit_code) == ("configuration", 78)
+        assert rig.queue.acked == []
+
+    asyncio.run(scenario())
+
+
+def test_an_ack_that_fails_leaves_the_message_to_come_again() -> None:
+    async def scenario() -> None:
+        rig = Rig(ScriptedQueue([deliveries("a")]))
+        rig.queue.fail_on_ack = True
+        with capture_logs() as logs:
+            summary = await rig.run()
+        assert any(entry["event"] == "message.not_settled" for entry in logs)
+        assert (summary.settled, summary.exit_code) == ({}, 0)
+
+    asyncio.run(scenario())
+
+
+def test_every_message_leaves_one_line_that_says_how_it_was_settled() -> None:
+    async def scenario() -> None:
+        rig = Rig(ScriptedQueue([deliveries("a")]))
+        with capture_logs() as logs:
+            await rig.run()
+        (line,) = [entry for entry in logs if entry["event"] == "message.settled"]
+        assert {
+            "action": "ack",
+            "reason": "stored",
+            "status": "completed",
+            "mode": "live",
+        }.items() <= line.items()
+
+    asyncio.run(scenario())

@@ -1,0 +1,60 @@
+"""Settings come from the environment; a bad one is named with its rule."""
+
+import pytest
+
+from services.errors import ConfigurationError
+from worker.settings import DEFAULT_LADDER, load_settings, unknown_variables
+
+
+def test_everything_has_a_default() -> None:
+    settings = load_settings()
+    assert settings.worker_backend == "embedded"
+    assert settings.ladders()["script"] == ("WORKER_MODELS", DEFAULT_LADDER)
+
+
+def test_a_stage_can_have_its_own_ladder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKER_MODELS_SCRIPT", "mock")
+    ladders = load_settings().ladders()
+    assert ladders["script"] == ("WORKER_MODELS_SCRIPT", "mock")
+    assert ladders["nlu"] == ("WORKER_MODELS", DEFAULT_LADDER)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKER_BACKEND", "redis"),
+        ("WORKER_CONCURRENCY", "many"),
+        ("WORKER_CONCURRENCY", "0"),
+        ("WORKER_TOPIC", "projects/p/topics/t"),
+        ("WORKER_MAX_RUNTIME_SECONDS", "-1"),
+        ("LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_rule(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name) as refused:
+        load_settings()
+    assert "README" in refused.value.fix
+
+
+def test_the_google_backend_needs_a_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKER_BACKEND", "google")
+    with pytest.raises(ConfigurationError, match="GOOGLE_CLOUD_PROJECT"):
+        load_settings()
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKER_CONCURRENCY", "")
+    assert load_settings().worker_concurrency == 64
+
+
+def test_the_student_key_does_not_show_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKER_STUDENT_KEY", "hunter2-hunter2-hunter2")
+    assert "hunter2" not in repr(load_settings())
+
+
+def test_a_misspelled_variable_is_reported_with_the_name_that_was_meant() -> None:
+    found = unknown_variables(
+        {"WORKER_CONCURENCY": "8", "WORKER_TOPIC": "t", "PATH": "/bin", "WORKER_ZZZ": "1"}
+    )
+    assert found == {"WORKER_CONCURENCY": "WORKER_CONCURRENCY", "WORKER_ZZZ": None}

@@ -1,0 +1,75 @@
+"""Every way in which work can end has one settlement."""
+
+import pytest
+
+from services.content.fulfilment import AlreadyFinished, Outcome, OwnedElsewhere, Stored
+from services.errors import (
+    ClaimLost,
+    ConfigurationError,
+    ContentWorkerError,
+    MessageDecodeError,
+    ModelAnswerInvalid,
+    ModelRejected,
+    ModelUnavailable,
+    PermanentError,
+    QueueUnavailable,
+    StoreUnavailable,
+)
+from tests.builders import NOON
+from worker.settlement import Action, retry_delay_seconds, settle_error, settle_outcome
+
+
+@pytest.mark.parametrize(
+    ("outcome", "action"),
+    [
+        (Stored(document={}), Action.ACK),
+        (AlreadyFinished(), Action.ACK),
+        (OwnedElsewhere(until=NOON), Action.HOLD),
+    ],
+)
+def test_an_outcome_is_acked_or_held(outcome: Outcome, action: Action) -> None:
+    assert settle_outcome(outcome).action is action
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (ModelUnavailable("busy"), Action.RETRY),
+        (StoreUnavailable("gone"), Action.RETRY),
+        (QueueUnavailable("gone"), Action.RETRY),
+        (ClaimLost("taken"), Action.RETRY),
+        (ConfigurationError("wrong", fix="mend it"), Action.RETRY),
+        (PermanentError("no"), Action.DEAD_LETTER),
+        (MessageDecodeError("not JSON", kind="not_json"), Action.DEAD_LETTER),
+        (ModelAnswerInvalid("nonsense", kind="invalid_json"), Action.DEAD_LETTER),
+        (ModelRejected("gone", kind="model_not_found", code=404, fix="another"), Action.DEAD_LETTER),
+    ],
+)
+def test_an_error_is_retried_unless_trying_again_cannot_help(
+    error: ContentWorkerError, action: Action
+) -> None:
+    settlement = settle_error(error)
+    assert settlement.action is action
+    assert (settlement.reason, settlement.detail) == (error.kind, error.message)
+
+
+def test_no_error_of_the_tree_is_ever_acked() -> None:
+    # Given every class of the tree, also ones that a later change adds
+    def all_below(kind: type[ContentWorkerError]) -> set[type[ContentWorkerError]]:
+        return {kind}.union(*(all_below(below) for below in kind.__subclasses__()))
+
+    for kind in all_below(ContentWorkerError):
+        error = kind.__new__(kind)
+        error.message = "told"
+        # Then none of them ends as if a result were stored
+        assert settle_error(error).action in (Action.RETRY, Action.DEAD_LETTER), kind
+
+
+@pytest.mark.parametrize(
+    ("attempt", "shortest", "longest"), [(0, 10, 10), (1, 10, 10), (2, 10, 20), (4, 10, 80), (99, 10, 600)]
+)
+def test_retries_wait_exponentially_longer_within_what_a_lease_can_last(
+    attempt: int, shortest: int, longest: int
+) -> None:
+    assert retry_delay_seconds(attempt, uniform=lambda low, _high: low) == shortest
+    assert retry_delay_seconds(attempt, uniform=lambda _low, high: high) == longest

@@ -1,0 +1,50 @@
+"""The summary of a run and the exit code that follows from it."""
+
+import json
+
+import pytest
+
+from worker.summary import Ending, RunSummary
+
+
+def test_results_are_counted_by_status_and_mode_with_their_cost() -> None:
+    # Given a run with two results
+    summary = RunSummary(ending="drained", pulled=3, seconds=4.25)
+    summary.add_result({"status": "completed", "mode": "live", "cost_usd": 0.0125})
+    summary.add_result({"status": "out_of_scope", "mode": "live", "cost_usd": 0.001})
+    summary.settled["dead_letter"] += 1
+    # Then one line says it all
+    assert summary.line() == (
+        "drained after 4.2 s, 3 pulled, 2 answered (1 completed, 1 out_of_scope) (2 live), "
+        "1 dead-lettered, $0.0135"
+    )
+    # And a program reads the same
+    read = json.loads(json.dumps(summary.as_json()))
+    assert (read["results"], read["settled"]) == ({"completed": 1, "out_of_scope": 1}, {"dead_letter": 1})
+
+
+def test_an_unknown_cost_is_never_reported_as_nothing() -> None:
+    summary = RunSummary()
+    summary.add_result({"status": "completed", "mode": "fallback", "cost_usd": None})
+    assert "at least $" in summary.line()
+
+
+@pytest.mark.parametrize(
+    ("ending", "bugs", "waiting_for_store", "code"),
+    [
+        ("drained", 0, 0, 0),
+        ("stopped", 0, 0, 0),
+        ("max_runtime", 0, 0, 0),
+        ("outage", 0, 0, 75),
+        ("drained", 0, 2, 75),
+        ("configuration", 0, 0, 78),
+        ("drained", 1, 0, 1),
+        ("outage", 1, 0, 1),
+    ],
+)
+def test_the_exit_code_tells_an_outage_a_bug_and_a_configuration_apart(
+    ending: Ending, bugs: int, waiting_for_store: int, code: int
+) -> None:
+    summary = RunSummary(ending=ending, bugs=bugs, waiting_for_store=waiting_for_store)
+    assert summary.exit_code == code
+    assert summary.as_json()["exit_code"] == code

@@ -1,0 +1,177 @@
+"""What people type. Each command is: settings, wiring, one call, print.
+
+Imports of what a command needs stand inside it, so that `--help` and shell completion stay quick.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from services.errors import ConfigurationError, TransientError
+from worker.summary import EXIT_CONFIGURATION, EXIT_OUTAGE
+
+EXAMPLE_QUESTION = "Explain quantum entanglement using soccer"
+
+
+class _Commands(click.Group):
+    """Turns the errors that an operator can mend into two lines and the exit code that fits."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            _complain(error.message, error.fix)
+            ctx.exit(EXIT_CONFIGURATION)
+        except TransientError as error:
+            _complain(
+                error.message, "Nothing is lost; try again, and look at the service if it stays like this."
+            )
+            ctx.exit(EXIT_OUTAGE)
+
+
+def _complain(cause: str, fix: str) -> None:
+    click.secho(f"content-worker: {cause}", fg="red", err=True)
+    click.echo(f"  fix: {fix}", err=True)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Settings come from the environment; the README lists them. Start with: content-worker demo",
+)
+@click.version_option(package_name="content-worker", prog_name="content-worker")
+def cli() -> None:
+    """Turn students' questions from a queue into lesson scripts."""
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  content-worker run                   drain the queue, then exit
+  content-worker run --continuous      keep going until SIGTERM
+  content-worker run --json | jq .results
+
+\b
+Exit codes: 0 drained, or stopped in time with work left; 75 queue or store unreachable, nothing is lost;
+78 a setting that only a person can mend; 1 a bug.
+"""
+)
+@click.option("--continuous", is_flag=True, help="Keep going: no idle timeout, no maximum runtime.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.pass_context
+def run(ctx: click.Context, *, continuous: bool, as_json: bool) -> None:
+    """Pull questions, answer them, store the results."""
+    from worker.running import run_worker
+
+    ctx.exit(asyncio.run(run_worker(continuous=continuous, as_json=as_json)))
+
+
+@cli.command(
+    epilog=f"""\b
+Examples:
+  content-worker publish "{EXAMPLE_QUESTION}" --grade 11 --interest soccer
+  content-worker publish --file questions.jsonl
+  generate-questions | content-worker publish --file -
+
+\b
+Each line of a file is one message as the README describes it; request_id and student_id are made up where they
+are missing. Nothing is published unless every line is valid.
+"""
+)
+@click.argument("question", required=False)
+@click.option("--grade", "grade_level", type=click.IntRange(1, 12), default=8, show_default=True)
+@click.option(
+    "--interest", "interests", multiple=True, help="What the student likes; may be given several times."
+)
+@click.option("--duration", "duration_seconds", type=click.IntRange(30, 600), default=180, show_default=True)
+@click.option("--language", default="en", show_default=True, help="BCP 47 tag.")
+@click.option("--request-id", help="Default: a new random id.")
+@click.option("--student-id", default="local-student", show_default=True)
+@click.option("--correlation-id", help="Carried into logs, result and dead letter.")
+@click.option(
+    "--file", "source", type=click.Path(allow_dash=True, path_type=Path), help="JSON Lines; - is stdin."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print request ids and message ids as JSON Lines.")
+def publish(source: Path | None, *, as_json: bool, question: str | None, **options: Any) -> None:
+    """Put one question, or a file of them, on the topic."""
+    from worker.publishing import lines_of, message_from_options, publish_requests
+
+    if (question is None) == (source is None):
+        raise click.UsageError("Give either a question or --file, as in the examples of --help.")
+    rows = [message_from_options(question=question, **options)] if question else lines_of(source or Path("-"))
+    asyncio.run(publish_requests(rows, as_json=as_json))
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  content-worker results                            the newest 20
+  content-worker results --status needs_clarification
+  content-worker results test_gemini_flash_final    one, with its whole script
+  content-worker results --json | jq -r '.script.title'
+"""
+)
+@click.argument("request_id", required=False)
+@click.option(
+    "--status",
+    type=click.Choice(
+        ["processing", "completed", "needs_clarification", "out_of_scope", "blocked", "failed"]
+    ),
+)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print whole documents, one JSON object a line.")
+@click.pass_context
+def results(
+    ctx: click.Context, *, request_id: str | None, status: str | None, limit: int, as_json: bool
+) -> None:
+    """Show results: a table of the newest, or one document."""
+    from worker.showing import show_one, show_table
+
+    if request_id is None:
+        asyncio.run(show_table(status=status, limit=limit, as_json=as_json))
+    elif not asyncio.run(show_one(request_id, as_json=as_json)):
+        click.echo(
+            f"There is no result for {request_id}: not published, not yet pulled, or expired.", err=True
+        )
+        ctx.exit(1)
+
+
+@cli.command(epilog="\b\nExample:\n  content-worker provision && content-worker doctor")
+def provision() -> None:
+    """Create the topics and subscriptions that are missing. Running it again changes nothing."""
+    from worker.provisioning import provision_queue
+
+    for line in asyncio.run(provision_queue()):
+        click.echo(line)
+
+
+@cli.command(epilog="\b\nExample:\n  content-worker demo")
+@click.pass_context
+def demo(ctx: click.Context) -> None:
+    """Watch questions of every kind become results: embedded backend, offline, nothing left behind."""
+    from worker.demo import run_demo
+
+    ctx.exit(asyncio.run(run_demo()))
+
+
+@cli.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="""\b
+Examples:
+  content-worker emulators                           start, print the export lines, stop at Ctrl-C
+  content-worker emulators -- content-worker run     start, run a command against them, stop
+""",
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def emulators(command: tuple[str, ...]) -> None:
+    """Start the Pub/Sub, Firestore and Vertex emulators. Works in a checkout of the source."""
+    from worker.emulating import become_emulators
+
+    become_emulators(command)
+
+
+def main() -> None:
+    """The entry point of `content-worker` and of `python -m worker`."""
+    cli(prog_name="content-worker")

@@ -1,0 +1,263 @@
+"""The loop: pull what there is room for, work on it, settle it, and stop in good order.
+
+Messages are pulled one batch at a time, never more than there are free slots: a message that waits in a process
+is a message another worker cannot have, and its delivery attempts are spent for nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from services.errors import ConfigurationError, QueueUnavailable, StoreUnavailable
+from services.messaging.port import Delivery, MessageQueue
+from worker.handler import Handled, MessageHandler
+from worker.lease import InFlight, LeaseKeeper
+from worker.settlement import Action
+from worker.settler import Settler
+from worker.summary import Ending, RunSummary
+
+log = structlog.get_logger()
+
+PULL_WAIT_SECONDS = 2.0
+"""How long one pull waits for messages. A pull in flight is never cancelled: it may have leased messages."""
+
+BATCH_LINGER_SECONDS = 0.05
+"""How long to wait for more free slots before pulling for few: many small pulls cost more than they gain."""
+
+TERMINATION_GRACE_SECONDS = 7.0
+"""Cloud Run kills ten seconds after SIGTERM; what does not finish in seven is given back in the rest."""
+
+RUNTIME_GRACE_SECONDS = 45.0
+"""After the maximum runtime: what is in flight may finish in this time, still inside the job's own 600 s."""
+
+OUTAGE_BACKOFF_MAX_SECONDS = 15.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What bounds a run. `idle_timeout_seconds` and `max_runtime_seconds` are None for a run without end."""
+
+    concurrency: int
+    idle_timeout_seconds: float | None
+    max_runtime_seconds: float | None
+    outage_patience_seconds: float = 60.0
+
+
+class Consumer:
+    """Consumes one subscription until it is drained, told to stop, or out of time."""
+
+    def __init__(
+        self,
+        *,
+        queue: MessageQueue,
+        handler: MessageHandler,
+        leases: LeaseKeeper,
+        settler: Settler,
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        on_settled: Callable[[Handled], None] | None = None,
+    ) -> None:
+        self._queue = queue
+        self._handler = handler
+        self._leases = leases
+        self._settler = settler
+        self._limits = limits
+        self._clock = clock
+        self._sleep = sleep
+        self._on_settled = on_settled
+        self._in_flight: set[InFlight] = set()
+        self._stop_requested = asyncio.Event()
+        self._slot_freed = asyncio.Event()
+        self._waiting_for_store: set[str] = set()
+        self._busy_until = 0.0
+        self._configuration_broken = False
+        self.summary = RunSummary()
+
+    def stop(self) -> None:
+        """Stop pulling and end the run; safe to call at any time, from a signal handler too."""
+        self._stop_requested.set()
+        self._slot_freed.set()
+
+    async def run(self) -> RunSummary:
+        """Consume until the run ends by itself or by `stop`. Raises nothing that the queue or a message caused."""
+        started = self._clock()
+        keeper = asyncio.create_task(self._leases.run())
+        try:
+            self.summary.ending = await self._consume(started)
+        finally:
+            await self._drain()
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+        self.summary.waiting_for_store = len(self._waiting_for_store)
+        self.summary.seconds = self._clock() - started
+        return self.summary
+
+    async def _consume(self, started: float) -> Ending:
+        self._busy_until = self._clock()
+        while not self._stop_requested.is_set():
+            await self._wait_for_room()
+            if self._is_out_of_time(started):
+                return "max_runtime"
+            try:
+                deliveries = await self._pull()
+            except QueueUnavailable as error:
+                log.error("queue.unavailable", cause=error.message)
+                return "outage"
+            except ConfigurationError as error:
+                log.error("run.stopping", cause=error.message, fix=error.fix)
+                return "configuration"
+            if self._stop_requested.is_set():
+                await self._give_back(deliveries)
+                break
+            for delivery in deliveries:
+                self._start(delivery)
+            if self._is_drained():
+                return "drained"
+        return "configuration" if self._configuration_broken else "stopped"
+
+    async def _wait_for_room(self) -> None:
+        enough = max(1, self._limits.concurrency // 8)
+        while not self._stop_requested.is_set():
+            free = self._limits.concurrency - len(self._in_flight)
+            if free >= enough:
+                return
+            self._slot_freed.clear()
+            try:
+                async with asyncio.timeout(BATCH_LINGER_SECONDS if free else None):
+                    await self._slot_freed.wait()
+            except TimeoutError:
+                return
+
+    def _is_out_of_time(self, started: float) -> bool:
+        limit = self._limits.max_runtime_seconds
+        return limit is not None and self._clock() - started >= limit
+
+    def _is_drained(self) -> bool:
+        now = self._clock()
+        if self._in_flight:
+            self._busy_until = max(self._busy_until, now)
+            return False
+        idle_timeout = self._limits.idle_timeout_seconds
+        return idle_timeout is not None and now - self._busy_until >= idle_timeout
+
+    async def _pull(self) -> Sequence[Delivery]:
+        free = self._limits.concurrency - len(self._in_flight)
+        idle_timeout = self._limits.idle_timeout_seconds
+        wait = PULL_WAIT_SECONDS if idle_timeout is None else min(PULL_WAIT_SECONDS, idle_timeout)
+        started, delay = self._clock(), 1.0
+        while True:
+            try:
+                return await self._queue.pull(free, wait_seconds=wait)
+            except QueueUnavailable as error:
+                out_of_patience = self._clock() - started >= self._limits.outage_patience_seconds
+                if out_of_patience or self._stop_requested.is_set():
+                    raise
+                log.warning("queue.retrying", cause=error.message, again_in_seconds=delay)
+                await self._sleep(delay)
+                delay = min(delay * 2, OUTAGE_BACKOFF_MAX_SECONDS)
+
+    def _start(self, delivery: Delivery) -> None:
+        message = InFlight(delivery)
+        self.summary.pulled += 1
+        self._waiting_for_store.discard(delivery.message_id)
+        self._in_flight.add(message)
+        self._leases.keep(message)
+        message.task = asyncio.create_task(self._work(message))
+
+    async def _work(self, message: InFlight) -> None:
+        started = self._clock()
+        try:
+            handled = await self._handler.handle(message)
+            self._leases.drop(message)
+            comes_again_in = await self._settler.settle(message.delivery, handled)
+            self._expect_again(message.delivery, handled.settlement.reason, comes_again_in)
+            self._report(message, handled, self._clock() - started)
+            self._finish(message)
+        except asyncio.CancelledError:
+            # Cancelled for a lost claim: the new owner answers. Cancelled by the drain: the drain gives it back.
+            if not message.claim_lost:
+                raise
+            log.info("message.claim_lost", message_id=message.delivery.message_id)
+            self._finish(message)
+        except QueueUnavailable as error:
+            # The result is stored or the message unsettled; either way its lease ends and it comes again.
+            log.warning("message.not_settled", message_id=message.delivery.message_id, cause=error.message)
+            self._finish(message)
+        except Exception as error:  # noqa: BLE001  # the one place where a bug in one message must not end the others
+            self._crashed(message, error)
+
+    def _expect_again(self, delivery: Delivery, reason: str, seconds: int) -> None:
+        if not seconds:
+            return
+        # A queue that looks empty only because this run put messages off is not drained.
+        self._busy_until = max(self._busy_until, self._clock() + seconds)
+        if reason == StoreUnavailable.kind:
+            self._waiting_for_store.add(delivery.message_id)
+        if reason == ConfigurationError.kind:
+            # Every further message would meet the same wall.
+            self._configuration_broken = True
+            self.stop()
+
+    def _report(self, message: InFlight, handled: Handled, seconds: float) -> None:
+        settlement, document = handled.settlement, handled.document
+        self.summary.settled[settlement.action.value] += 1
+        facts = {"action": settlement.action.value, "reason": settlement.reason, "seconds": round(seconds, 3)}
+        if settlement.detail:
+            facts["detail"] = settlement.detail
+        if document is not None:
+            self.summary.add_result(document)
+            facts |= {key: document[key] for key in ("status", "mode", "cost_usd", "attempt")}
+        level = log.warning if settlement.action in (Action.DEAD_LETTER, Action.RETRY) else log.info
+        level("message.settled", message_id=message.delivery.message_id, **facts)
+        if self._on_settled is not None:
+            self._on_settled(handled)
+
+    def _crashed(self, message: InFlight, error: Exception) -> None:
+        # Only the kind of the error and where it was raised: its text may quote the message.
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "unknown"
+        self.summary.bugs += 1
+        log.error(
+            "message.crashed",
+            message_id=message.delivery.message_id,
+            error=type(error).__name__,
+            place=place,
+            fix="This is a bug. The message was not acked and will be delivered again; please report the place.",
+        )
+        self._finish(message)
+
+    def _finish(self, message: InFlight) -> None:
+        self._leases.drop(message)
+        self._in_flight.discard(message)
+        self._slot_freed.set()
+        self._busy_until = max(self._busy_until, self._clock())
+
+    async def _drain(self) -> None:
+        tasks = {message.task for message in self._in_flight if message.task is not None}
+        if not tasks:
+            return
+        stopped = self._stop_requested.is_set()
+        grace = TERMINATION_GRACE_SECONDS if stopped else RUNTIME_GRACE_SECONDS
+        log.info("run.draining", in_flight=len(tasks), grace_seconds=grace)
+        await asyncio.wait(tasks, timeout=grace)
+        unfinished = list(self._in_flight)
+        for message in unfinished:
+            if message.task is not None:
+                message.task.cancel()
+        await asyncio.gather(*(m.task for m in unfinished if m.task is not None), return_exceptions=True)
+        await self._give_back([message.delivery for message in unfinished])
+
+    async def _give_back(self, deliveries: Sequence[Delivery]) -> None:
+        if not deliveries:
+            return
+        self.summary.given_back += len(deliveries)
+        try:
+            await self._queue.extend(deliveries, seconds=0)
+        except QueueUnavailable as error:
+            log.warning("messages.not_given_back", messages=len(deliveries), cause=error.message)

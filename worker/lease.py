@@ -1,0 +1,85 @@
+"""Keeps everything alive that a message in work needs: its lease in the queue and its claim in the store."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from services.content.ownership import Ownership
+from services.errors import ClaimLost, QueueUnavailable, StoreUnavailable
+from services.messaging.port import Delivery, MessageQueue
+
+log = structlog.get_logger()
+
+LEASE_SECONDS = 60
+"""How far every renewal moves the end of a lease."""
+
+RENEW_EVERY_SECONDS = 5.0
+"""Half of the shortest lease a subscription can have (10 s), so that even the first renewal is in time."""
+
+
+@dataclass(eq=False, slots=True)
+class InFlight:
+    """One message in work. `claim_lost` says that its task was cancelled because another worker owns the request."""
+
+    delivery: Delivery
+    task: asyncio.Task[None] | None = None
+    ownership: Ownership | None = None
+    claim_lost: bool = False
+
+
+class LeaseKeeper:
+    """Renews the leases of all messages in flight in one call, and their claims where they are due."""
+
+    def __init__(
+        self,
+        queue: MessageQueue,
+        *,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._queue = queue
+        self._sleep = sleep
+        self._in_flight: set[InFlight] = set()
+
+    def keep(self, message: InFlight) -> None:
+        """Keep this message alive from now on."""
+        self._in_flight.add(message)
+
+    def drop(self, message: InFlight) -> None:
+        """Leave this message alone from now on."""
+        self._in_flight.discard(message)
+
+    async def run(self) -> None:
+        """Renew until cancelled. A renewal that fails is tried again at the next turn: leases outlive several."""
+        while True:
+            await self._sleep(RENEW_EVERY_SECONDS)
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Renew everything once."""
+        in_flight = list(self._in_flight)
+        if not in_flight:
+            return
+        await asyncio.gather(
+            self._extend([message.delivery for message in in_flight]),
+            *(self._renew_claim(message) for message in in_flight if message.ownership),
+        )
+
+    async def _extend(self, deliveries: list[Delivery]) -> None:
+        try:
+            await self._queue.extend(deliveries, seconds=LEASE_SECONDS)
+        except QueueUnavailable as error:
+            log.warning("lease.not_renewed", messages=len(deliveries), cause=error.message)
+
+    async def _renew_claim(self, message: InFlight) -> None:
+        if message.ownership is None:
+            return
+        try:
+            await message.ownership.renew()
+        except ClaimLost:
+            message.claim_lost = True
+            if message.task is not None:
+                message.task.cancel()
+        except StoreUnavailable as error:
+            log.warning("claim.not_renewed", cause=error.message)

@@ -1,0 +1,68 @@
+"""What happens to a message, decided from how its work ended; acting on it is the consumer's business."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from services.content.fulfilment import AlreadyFinished, Outcome, OwnedElsewhere, Stored
+from services.errors import ClaimLost, ContentWorkerError, PermanentError, TransientError
+
+_RETRY_FIRST_SECONDS = 10.0
+_RETRY_MAX_SECONDS = 600.0
+
+
+class Action(Enum):
+    """The four ways to settle a message."""
+
+    ACK = "ack"
+    """The result is stored: never deliver it again."""
+    RETRY = "retry"
+    """Nothing is stored: deliver it again after a while."""
+    HOLD = "hold"
+    """Somebody else works on it: keep the lease and look again."""
+    DEAD_LETTER = "dead_letter"
+    """No attempt can succeed: publish it with the reason, then ack."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settlement:
+    """An action and, for everything but a plain success, why."""
+
+    action: Action
+    reason: str
+    detail: str = ""
+
+
+def settle_outcome(outcome: Outcome) -> Settlement:
+    """The settlement of work that ended well."""
+    match outcome:
+        case Stored():
+            return Settlement(action=Action.ACK, reason="stored")
+        case AlreadyFinished():
+            return Settlement(action=Action.ACK, reason="already_finished")
+        case OwnedElsewhere():
+            return Settlement(action=Action.HOLD, reason="owned_elsewhere")
+
+
+def settle_error(error: ContentWorkerError) -> Settlement:
+    """The settlement of work that ended in an error raised on purpose."""
+    match error:
+        case PermanentError():
+            return Settlement(action=Action.DEAD_LETTER, reason=error.kind, detail=error.message)
+        case ClaimLost():
+            # The new owner answers; when its result is there, the redelivered message is acked.
+            return Settlement(action=Action.RETRY, reason=error.kind, detail=error.message)
+        case TransientError():
+            return Settlement(action=Action.RETRY, reason=error.kind, detail=error.message)
+    return Settlement(action=Action.RETRY, reason=error.kind, detail=error.message)
+
+
+def retry_delay_seconds(attempt: int, *, uniform: Callable[[float, float], float] = random.uniform) -> int:
+    """How long to leave a message alone: exponential from 10 s to 10 min, with full jitter above the first 10 s.
+
+    `attempt` is the delivery that failed, counted from 1 (0 where the queue does not count). The ceiling is the
+    longest lease Pub/Sub grants.
+    """
+    ceiling = min(_RETRY_MAX_SECONDS, _RETRY_FIRST_SECONDS * 2.0 ** min(max(attempt - 1, 0), 10))
+    return round(uniform(_RETRY_FIRST_SECONDS, max(_RETRY_FIRST_SECONDS, ceiling)))

@@ -1,0 +1,148 @@
+"""The command `results`: a table of the newest results, or one of them whole."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from worker.drawing import console
+from worker.settings import load_settings
+from worker.wiring import connect
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+COLOURS = {
+    "completed": "green",
+    "needs_clarification": "yellow",
+    "out_of_scope": "yellow",
+    "processing": "cyan",
+    "blocked": "magenta",
+    "failed": "red",
+}
+
+
+async def show_table(*, status: str | None, limit: int, as_json: bool) -> None:
+    """Print the newest results."""
+    async with connect(load_settings()) as backend:
+        documents = await backend.results.newest(limit, status=status)
+    if as_json:
+        for document in documents:
+            click.echo(to_json(document))
+    elif documents:
+        print_table(documents)
+    else:
+        click.echo("No results yet. Publish a question with: content-worker publish --help", err=True)
+
+
+async def show_one(request_id: str, *, as_json: bool) -> bool:
+    """Print one result; False when there is none."""
+    async with connect(load_settings()) as backend:
+        document = await backend.results.get(request_id)
+    if document is None:
+        return False
+    if as_json:
+        click.echo(to_json(document))
+    else:
+        print_result(document)
+    return True
+
+
+def to_json(document: Mapping[str, Any]) -> str:
+    """One document on one line; times in ISO 8601."""
+    return json.dumps(document, ensure_ascii=False, default=lambda value: value.isoformat())
+
+
+def print_table(documents: Iterable[Mapping[str, Any]]) -> None:
+    """Print results as a table."""
+    from rich.table import Table
+
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for heading in ("request", "status", "mode", "topic", "interest", "title", "cost", "age"):
+        table.add_column(heading, no_wrap=heading not in ("topic", "title"), overflow="fold")
+    for document in documents:
+        status = document["status"]
+        table.add_row(
+            document["request_id"],
+            f"[{COLOURS[status]}]{status}[/]",
+            document.get("mode") or "",
+            _of(document, "nlu", "topic_name"),
+            _of(document, "interest", "name"),
+            _of(document, "script", "title"),
+            _cost(document),
+            _age(document["created_at"]),
+        )
+    console().print(table)
+
+
+def print_result(document: Mapping[str, Any]) -> None:
+    """Print one result as a person reads it: what was understood, the script, how it came about."""
+    out = console()
+    status = document["status"]
+    out.print(
+        f"[bold]{document['request_id']}[/]  [{COLOURS[status]}]{status}[/]  {document.get('mode') or ''}"
+    )
+    if nlu := document.get("nlu"):
+        known = nlu["topic_id"] or "not in the catalogue"
+        out.print(f"topic     {nlu['topic_name']} ({known}), confidence {nlu['confidence']:.2f}")
+        out.print(f"focus     {nlu['focus']}", markup=False)
+        for question in nlu["clarifying_questions"]:
+            out.print(f"ask back  {question}", markup=False)
+    if interest := document.get("interest"):
+        out.print(f"interest  {interest['name']}: {interest['reasoning']}", markup=False)
+    for failure in document.get("failures") or ():
+        out.print(f"failure   {failure['kind']}: {failure['message']}", markup=False)
+    _print_script(out, document.get("script"))
+    _print_stages(out, document.get("stages") or {})
+
+
+def _print_script(out: "Console", script: Mapping[str, Any] | None) -> None:
+    if script is None:
+        return
+    out.print(f"\n[bold]{script['title']}[/]  ({script['duration_seconds']} s)")
+    out.print(script["hook"], markup=False)
+    for section in script["sections"]:
+        out.print(f"\n[bold]{section['title']}[/]  ({section['duration_seconds']} s)")
+        out.print(section["content"], markup=False)
+        for visual in section["visuals"]:
+            out.print(f"  on screen: {visual}", markup=False, style="dim")
+    out.print("\n[bold]To remember[/]")
+    for takeaway in script["key_takeaways"]:
+        out.print(f"- {takeaway}", markup=False)
+
+
+def _print_stages(out: "Console", stages: Mapping[str, Mapping[str, Any]]) -> None:
+    if stages:
+        out.print()
+    for stage, record in stages.items():
+        cost = "cost unknown" if record["cost_usd"] is None else f"${record['cost_usd']:.5f}"
+        out.print(
+            f"{stage:9} {record['mode']}, {record['model']}, {record['attempts']} calls, "
+            f"{record['latency_ms']} ms, {cost}",
+            style="dim",
+        )
+        if record["error"]:
+            out.print(f"          a better rung did not answer: {record['error']['message']}", markup=False)
+
+
+def _of(document: Mapping[str, Any], part: str, key: str) -> str:
+    from rich.markup import escape
+
+    return escape((document.get(part) or {}).get(key) or "")
+
+
+def _cost(document: Mapping[str, Any]) -> str:
+    if document["status"] == "processing":
+        return ""
+    cost = document.get("cost_usd")
+    return "unknown" if cost is None else f"${cost:.4f}"
+
+
+def _age(created_at: datetime) -> str:
+    seconds = (datetime.now(UTC) - created_at).total_seconds()
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

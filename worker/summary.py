@@ -1,0 +1,81 @@
+"""What a run did, in one line for people and one object for programs, and the exit code that follows from it."""
+
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+Ending = Literal["drained", "max_runtime", "stopped", "outage", "configuration"]
+
+EXIT_OK = 0
+EXIT_BUG = 1
+EXIT_OUTAGE = 75
+"""EX_TEMPFAIL of sysexits.h: could not go on, nothing is lost, try again."""
+EXIT_CONFIGURATION = 78
+"""EX_CONFIG of sysexits.h: only a person can mend it."""
+
+
+@dataclass(kw_only=True, slots=True)
+class RunSummary:
+    """Counts of one run. `settled` is by action, `results` by status, `modes` by mode; costs in US dollars."""
+
+    ending: Ending = "drained"
+    pulled: int = 0
+    settled: Counter[str] = field(default_factory=Counter)
+    results: Counter[str] = field(default_factory=Counter)
+    modes: Counter[str] = field(default_factory=Counter)
+    given_back: int = 0
+    bugs: int = 0
+    cost_usd: float = 0.0
+    cost_is_complete: bool = True
+    waiting_for_store: int = 0
+    seconds: float = 0.0
+
+    def add_result(self, document: dict[str, Any]) -> None:
+        """Count one stored result."""
+        self.results[document["status"]] += 1
+        self.modes[document["mode"]] += 1
+        if document["cost_usd"] is None:
+            self.cost_is_complete = False
+        else:
+            self.cost_usd += document["cost_usd"]
+
+    @property
+    def exit_code(self) -> int:
+        """0 drained or stopped in time, 1 a bug, 75 an outage, 78 a broken configuration."""
+        if self.ending == "configuration":
+            return EXIT_CONFIGURATION
+        if self.bugs:
+            return EXIT_BUG
+        if self.ending == "outage" or self.waiting_for_store:
+            return EXIT_OUTAGE
+        return EXIT_OK
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as plain JSON values."""
+        values = {name.name: getattr(self, name.name) for name in fields(self)}
+        counts = {name: dict(value) for name, value in values.items() if isinstance(value, Counter)}
+        return {**values, **counts, "exit_code": self.exit_code}
+
+    def line(self) -> str:
+        """The summary in one line."""
+        parts = [
+            f"{self.ending} after {self.seconds:.1f} s",
+            f"{self.pulled} pulled",
+            f"{sum(self.results.values())} answered{_listed(self.results)}{_listed(self.modes)}",
+        ]
+        for action, name in (("dead_letter", "dead-lettered"), ("retry", "to be retried")):
+            if self.settled[action]:
+                parts.append(f"{self.settled[action]} {name}")
+        if self.given_back:
+            parts.append(f"{self.given_back} given back")
+        if self.bugs:
+            parts.append(f"{self.bugs} met a bug (see the log: message.crashed)")
+        if self.waiting_for_store:
+            parts.append(f"{self.waiting_for_store} waiting for the result store")
+        at_least = "" if self.cost_is_complete else "at least "
+        parts.append(f"{at_least}${self.cost_usd:.4f}")
+        return ", ".join(parts)
+
+
+def _listed(counts: Counter[str]) -> str:
+    return f" ({', '.join(f'{count} {name}' for name, count in counts.most_common())})" if counts else ""
