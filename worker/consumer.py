@@ -1,12 +1,12 @@
 """The loop: pull what there is room for, work on it, settle it, and stop in good order.
 
-Messages are pulled one batch at a time, never more than there are free slots: a message that waits in a process
-is a message another worker cannot have, and its delivery attempts are spent for nothing.
+No more is pulled than there are free slots: a message that waits in a process is a message another worker cannot
+have, and its delivery attempts are spent for nothing.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -15,25 +15,22 @@ from services.errors import ConfigurationError, QueueUnavailable, StoreUnavailab
 from services.messaging.port import Delivery, MessageQueue
 from worker.handler import Handled, MessageHandler
 from worker.lease import InFlight, LeaseKeeper
+from worker.pace import BATCHES
+from worker.puller import Puller
 from worker.settlement import Action
 from worker.settler import Settler
 from worker.summary import Ending, RunSummary
 
 log = structlog.get_logger()
 
-PULL_WAIT_SECONDS = 2.0
-"""How long one pull waits for messages. A pull in flight is never cancelled: it may have leased messages."""
-
 BATCH_LINGER_SECONDS = 0.05
-"""How long to wait for more free slots before pulling for few: many small pulls cost more than they gain."""
+"""How long to wait for a whole batch of free slots: many small pulls cost more than they gain."""
 
 TERMINATION_GRACE_SECONDS = 7.0
 """Cloud Run kills ten seconds after SIGTERM; what does not finish in seven is given back in the rest."""
 
 RUNTIME_GRACE_SECONDS = 45.0
 """After the maximum runtime: what is in flight may finish in this time, still inside the job's own 600 s."""
-
-OUTAGE_BACKOFF_MAX_SECONDS = 15.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +40,11 @@ class Limits:
     concurrency: int
     idle_timeout_seconds: float | None
     max_runtime_seconds: float | None
-    outage_patience_seconds: float = 60.0
+
+    @property
+    def batch(self) -> int:
+        """How many messages one pull asks for."""
+        return max(1, self.concurrency // BATCHES)
 
 
 class Consumer:
@@ -53,34 +54,33 @@ class Consumer:
         self,
         *,
         queue: MessageQueue,
+        puller: Puller,
         handler: MessageHandler,
         leases: LeaseKeeper,
         settler: Settler,
         limits: Limits,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        on_settled: Callable[[Handled], None] | None = None,
     ) -> None:
         self._queue = queue
+        self._puller = puller
         self._handler = handler
         self._leases = leases
         self._settler = settler
         self._limits = limits
         self._clock = clock
-        self._sleep = sleep
-        self._on_settled = on_settled
         self._in_flight: set[InFlight] = set()
         self._stop_requested = asyncio.Event()
         self._slot_freed = asyncio.Event()
         self._waiting_for_store: set[str] = set()
-        self._busy_until = 0.0
         self._configuration_broken = False
+        self._busy_until = 0.0
         self.summary = RunSummary()
 
     def stop(self) -> None:
         """Stop pulling and end the run; safe to call at any time, from a signal handler too."""
         self._stop_requested.set()
         self._slot_freed.set()
+        self._puller.stop()
 
     async def run(self) -> RunSummary:
         """Consume until the run ends by itself or by `stop`. Raises nothing that the queue or a message caused."""
@@ -88,6 +88,14 @@ class Consumer:
         keeper = asyncio.create_task(self._leases.run())
         try:
             self.summary.ending = await self._consume(started)
+        except QueueUnavailable as error:
+            self.summary.ending = "outage"
+            log.error(
+                "run.ending", cause=error.message, fix="Nothing is lost. Run again when the queue is back."
+            )
+        except ConfigurationError as error:
+            self.summary.ending = "configuration"
+            log.error("run.ending", cause=error.message, fix=error.fix)
         finally:
             await self._drain()
             keeper.cancel()
@@ -99,17 +107,10 @@ class Consumer:
     async def _consume(self, started: float) -> Ending:
         self._busy_until = self._clock()
         while not self._stop_requested.is_set():
-            await self._wait_for_room()
             if self._is_out_of_time(started):
                 return "max_runtime"
-            try:
-                deliveries = await self._pull()
-            except QueueUnavailable as error:
-                log.error("queue.unavailable", cause=error.message)
-                return "outage"
-            except ConfigurationError as error:
-                log.error("run.stopping", cause=error.message, fix=error.fix)
-                return "configuration"
+            room = await self._wait_for_room()
+            deliveries = await self._puller.pull(min(room, self._limits.batch)) if room else ()
             if self._stop_requested.is_set():
                 await self._give_back(deliveries)
                 break
@@ -119,18 +120,19 @@ class Consumer:
                 return "drained"
         return "configuration" if self._configuration_broken else "stopped"
 
-    async def _wait_for_room(self) -> None:
-        enough = max(1, self._limits.concurrency // 8)
+    async def _wait_for_room(self) -> int:
+        """Free slots, as soon as there is a batch of them, or any after the linger; none only after `stop`."""
         while not self._stop_requested.is_set():
             free = self._limits.concurrency - len(self._in_flight)
-            if free >= enough:
-                return
+            if free >= self._limits.batch:
+                return free
             self._slot_freed.clear()
             try:
                 async with asyncio.timeout(BATCH_LINGER_SECONDS if free else None):
                     await self._slot_freed.wait()
             except TimeoutError:
-                return
+                return free
+        return 0
 
     def _is_out_of_time(self, started: float) -> bool:
         limit = self._limits.max_runtime_seconds
@@ -143,22 +145,6 @@ class Consumer:
             return False
         idle_timeout = self._limits.idle_timeout_seconds
         return idle_timeout is not None and now - self._busy_until >= idle_timeout
-
-    async def _pull(self) -> Sequence[Delivery]:
-        free = self._limits.concurrency - len(self._in_flight)
-        idle_timeout = self._limits.idle_timeout_seconds
-        wait = PULL_WAIT_SECONDS if idle_timeout is None else min(PULL_WAIT_SECONDS, idle_timeout)
-        started, delay = self._clock(), 1.0
-        while True:
-            try:
-                return await self._queue.pull(free, wait_seconds=wait)
-            except QueueUnavailable as error:
-                out_of_patience = self._clock() - started >= self._limits.outage_patience_seconds
-                if out_of_patience or self._stop_requested.is_set():
-                    raise
-                log.warning("queue.retrying", cause=error.message, again_in_seconds=delay)
-                await self._sleep(delay)
-                delay = min(delay * 2, OUTAGE_BACKOFF_MAX_SECONDS)
 
     def _start(self, delivery: Delivery) -> None:
         message = InFlight(delivery)
@@ -173,9 +159,10 @@ class Consumer:
         try:
             handled = await self._handler.handle(message)
             self._leases.drop(message)
+            seconds = self._clock() - started
             comes_again_in = await self._settler.settle(message.delivery, handled)
             self._expect_again(message.delivery, handled.settlement.reason, comes_again_in)
-            self._report(message, handled, self._clock() - started)
+            self._report(message, handled, seconds)
             self._finish(message)
         except asyncio.CancelledError:
             # Cancelled for a lost claim: the new owner answers. Cancelled by the drain: the drain gives it back.
@@ -204,6 +191,7 @@ class Consumer:
 
     def _report(self, message: InFlight, handled: Handled, seconds: float) -> None:
         settlement, document = handled.settlement, handled.document
+        self._puller.pace.finished(seconds)
         self.summary.settled[settlement.action.value] += 1
         facts = {"action": settlement.action.value, "reason": settlement.reason, "seconds": round(seconds, 3)}
         if settlement.detail:
@@ -213,8 +201,6 @@ class Consumer:
             facts |= {key: document[key] for key in ("status", "mode", "cost_usd", "attempt")}
         level = log.warning if settlement.action in (Action.DEAD_LETTER, Action.RETRY) else log.info
         level("message.settled", message_id=message.delivery.message_id, **facts)
-        if self._on_settled is not None:
-            self._on_settled(handled)
 
     def _crashed(self, message: InFlight, error: Exception) -> None:
         # Only the kind of the error and where it was raised: its text may quote the message.
@@ -242,16 +228,31 @@ class Consumer:
         tasks = {message.task for message in self._in_flight if message.task is not None}
         if not tasks:
             return
-        stopped = self._stop_requested.is_set()
-        grace = TERMINATION_GRACE_SECONDS if stopped else RUNTIME_GRACE_SECONDS
-        log.info("run.draining", in_flight=len(tasks), grace_seconds=grace)
-        await asyncio.wait(tasks, timeout=grace)
+        log.info("run.draining", in_flight=len(tasks))
+        if not self._stop_requested.is_set():
+            await self._finish_or_stop(tasks)
+        if self._stop_requested.is_set():
+            await asyncio.wait(tasks, timeout=TERMINATION_GRACE_SECONDS)
         unfinished = list(self._in_flight)
+        cut_short = [message.task for message in unfinished if message.task is not None]
         for message in unfinished:
-            if message.task is not None:
-                message.task.cancel()
-        await asyncio.gather(*(m.task for m in unfinished if m.task is not None), return_exceptions=True)
+            # A renewal that comes after the message was given back would take it away again.
+            self._leases.drop(message)
+        for task in cut_short:
+            task.cancel()
+        await asyncio.gather(*cut_short, return_exceptions=True)
         await self._give_back([message.delivery for message in unfinished])
+
+    async def _finish_or_stop(self, tasks: set[asyncio.Task[None]]) -> None:
+        """Let the tasks end by themselves, until the grace after the maximum runtime is over or a signal comes."""
+        stopped = asyncio.create_task(self._stop_requested.wait())
+        ended = asyncio.create_task(asyncio.wait(tasks))
+        await asyncio.wait(
+            {stopped, ended}, timeout=RUNTIME_GRACE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        for watcher in (stopped, ended):
+            watcher.cancel()
+        await asyncio.gather(stopped, ended, return_exceptions=True)
 
     async def _give_back(self, deliveries: Sequence[Delivery]) -> None:
         if not deliveries:

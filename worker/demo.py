@@ -4,6 +4,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from worker.showing import print_result, print_table
 from worker.wiring import Backend, connect, consumer, language_model
 
 IDLE_SECONDS = 0.2
+AN_HOUR = timedelta(hours=1)
+ELSEWHERE = "demo-15-elsewhere"
 
 
 async def run_demo() -> int:
@@ -30,10 +33,11 @@ async def run_demo() -> int:
         settings = _settings(Path(folder))
         async with connect(settings) as backend:
             await backend.publisher.publish(settings.worker_topic, [_message(q) for q in questions])
+            await _claim_elsewhere(backend)
             worker = consumer(settings, backend, model=language_model(settings))
             async with stopped_by_signals(worker):
                 summary = await worker.run()
-            await _show(backend, len(questions))
+            await _show(backend, len(questions) + 1)
     click.echo(f"\n{summary.line()}")
     return summary.exit_code
 
@@ -42,6 +46,18 @@ def demo_questions() -> Sequence[dict[str, Any]]:
     """The questions of the demo: of every kind, one of them not a valid request."""
     text = files("worker").joinpath("demo_questions.json").read_text(encoding="utf-8")
     return list(json.loads(text))
+
+
+async def _claim_elsewhere(backend: Backend) -> None:
+    """A request that another worker is busy with, to show what that looks like."""
+    now = datetime.now(UTC)
+    document = {
+        "request_id": ELSEWHERE,
+        "status": "processing",
+        "created_at": now,
+        "expires_at": now + AN_HOUR,
+    }
+    await backend.store.claim(ELSEWHERE, document, owner="another worker", now=now, expires_at=now + AN_HOUR)
 
 
 def _message(question: dict[str, Any]) -> Message:

@@ -67,7 +67,7 @@ def print_table(documents: Iterable[Mapping[str, Any]]) -> None:
         table.add_row(
             document["request_id"],
             f"[{COLOURS[status]}]{status}[/]",
-            document.get("mode") or "",
+            _mode(document),
             _of(document, "nlu", "topic_name"),
             _of(document, "interest", "name"),
             _of(document, "script", "title"),
@@ -125,6 +125,11 @@ def _print_stages(out: "Console", stages: Mapping[str, Mapping[str, Any]]) -> No
         )
         if record["error"]:
             out.print(f"          a better rung did not answer: {record['error']['message']}", markup=False)
+
+
+def _mode(document: Mapping[str, Any]) -> str:
+    """The mode, where any stage was asked at all."""
+    return document["mode"] if document.get("stages") else ""
 
 
 def _of(document: Mapping[str, Any], part: str, key: str) -> str:

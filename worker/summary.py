@@ -16,7 +16,10 @@ EXIT_CONFIGURATION = 78
 
 @dataclass(kw_only=True, slots=True)
 class RunSummary:
-    """Counts of one run. `settled` is by action, `results` by status, `modes` by mode; costs in US dollars."""
+    """Counts of one run. `settled` is by action, `results` by status, `modes` by mode; costs in US dollars.
+
+    Results that no model was asked for (screened questions) have no mode to count.
+    """
 
     ending: Ending = "drained"
     pulled: int = 0
@@ -33,7 +36,8 @@ class RunSummary:
     def add_result(self, document: dict[str, Any]) -> None:
         """Count one stored result."""
         self.results[document["status"]] += 1
-        self.modes[document["mode"]] += 1
+        if document["stages"]:
+            self.modes[document["mode"]] += 1
         if document["cost_usd"] is None:
             self.cost_is_complete = False
         else:

@@ -7,7 +7,7 @@ CPU), and `--help` loads neither.
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,8 +28,9 @@ from services.generation.rung import Rung
 from services.messaging.port import DeadLetterReader, MessagePublisher, MessageQueue, QueueProvisioner
 from services.storage.port import ResultReader, ResultStore
 from worker.consumer import Consumer, Limits
-from worker.handler import Handled, MessageHandler
+from worker.handler import MessageHandler
 from worker.lease import LeaseKeeper
+from worker.puller import PULL_WAIT_SECONDS, Puller
 from worker.settings import Settings
 from worker.settler import Settler
 
@@ -90,7 +91,6 @@ def consumer(
     *,
     model: LanguageModel,
     continuous: bool = False,
-    on_settled: Callable[[Handled], None] | None = None,
 ) -> Consumer:
     """A consumer of the backend's queue; `continuous` takes away its idle timeout and its maximum runtime."""
     catalog = load_catalog()
@@ -102,8 +102,16 @@ def consumer(
         claim_lifetime=CLAIM_LIFETIME,
         now=lambda: datetime.now(UTC),
     )
+    limits = Limits(
+        concurrency=settings.worker_concurrency,
+        idle_timeout_seconds=None if continuous else settings.worker_idle_timeout_seconds,
+        max_runtime_seconds=None if continuous else settings.worker_max_runtime_seconds,
+    )
     return Consumer(
         queue=backend.queue,
+        puller=Puller(
+            backend.queue, wait_seconds=min(PULL_WAIT_SECONDS, settings.worker_idle_timeout_seconds)
+        ),
         handler=MessageHandler(fulfilment),
         leases=LeaseKeeper(backend.queue),
         settler=Settler(
@@ -111,12 +119,7 @@ def consumer(
             publisher=backend.publisher,
             dead_letter_topic=settings.worker_dead_letter_topic,
         ),
-        limits=Limits(
-            concurrency=settings.worker_concurrency,
-            idle_timeout_seconds=None if continuous else settings.worker_idle_timeout_seconds,
-            max_runtime_seconds=None if continuous else settings.worker_max_runtime_seconds,
-        ),
-        on_settled=on_settled,
+        limits=limits,
     )
 
 

@@ -31,7 +31,8 @@ def events(ended: Ended) -> list[dict[str, object]]:
 def test_the_demo_shows_a_result_of_every_kind(desk: Desk) -> None:
     shown = desk("demo")
     assert shown.code == 0, shown.stderr
-    for word in ("completed", "needs_clarification", "out_of_scope", "blocked", "failed", "dead letter"):
+    statuses = ("completed", "processing", "needs_clarification", "out_of_scope", "blocked", "failed")
+    for word in (*statuses, "dead letter"):
         assert word in shown.stdout
     for told in ("Quantum entanglement", "soccer", "mock", "To remember", "14 pulled"):
         assert told in shown.stdout

@@ -13,11 +13,12 @@ from tests.fakes import RecordingPublisher, ScriptedQueue
 from worker.consumer import Consumer, Limits
 from worker.handler import Handled
 from worker.lease import InFlight, LeaseKeeper
+from worker.puller import Puller
 from worker.settlement import Action, Settlement, settle_error
 from worker.settler import Settler
 from worker.summary import RunSummary
 
-DOCUMENT = {"status": "completed", "mode": "live", "cost_usd": 0.01, "attempt": 1}
+DOCUMENT = {"status": "completed", "mode": "live", "cost_usd": 0.01, "attempt": 1, "stages": {"nlu": {}}}
 ACKED = Handled(settlement=Settlement(action=Action.ACK, reason="stored"), request_id="r", document=DOCUMENT)
 
 Work = Callable[[InFlight], Awaitable[Handled]]
@@ -57,12 +58,12 @@ class Rig:
         chosen = {"concurrency": 8, "idle_timeout_seconds": 0.0, "max_runtime_seconds": None, **limits}
         self.consumer = Consumer(
             queue=queue,
+            puller=Puller(queue, clock=self.clock, sleep=self.clock.sleep),
             handler=handler,
             leases=self.leases,
             settler=Settler(queue=queue, publisher=self.publisher, dead_letter_topic="dead"),
             limits=Limits(**chosen),
             clock=self.clock,
-            sleep=self.clock.sleep,
         )
 
     async def run(self) -> RunSummary:
@@ -87,24 +88,36 @@ def test_all_messages_are_worked_on_and_acked_then_the_run_ends() -> None:
     asyncio.run(scenario())
 
 
-def test_no_more_is_pulled_than_there_are_free_slots() -> None:
+def test_no_more_is_in_flight_than_there_are_slots_and_no_more_is_pulled_than_a_batch() -> None:
     async def scenario() -> None:
-        # Given two messages that do not end before the third pull
-        release = asyncio.Event()
+        # Given a queue that always has as many messages as it is asked for, and work that waits for all slots
+        in_flight, most = 0, 0
+        all_slots_taken = asyncio.Event()
 
         async def work(_message: InFlight) -> Handled:
-            await release.wait()
+            nonlocal in_flight, most
+            in_flight += 1
+            most = max(most, in_flight)
+            if in_flight == 20:
+                all_slots_taken.set()
+            await all_slots_taken.wait()
+            in_flight -= 1
             return ACKED
 
-        def third_pull() -> list[Delivery]:
-            release.set()
-            return []
+        class Endless(ScriptedQueue):
+            async def pull(self, limit: int, *, wait_seconds: float) -> list[Delivery]:
+                await super().pull(limit, wait_seconds=wait_seconds)
+                if len(self.limits) > 40:
+                    rig.consumer.stop()
+                return deliveries(*(f"{len(self.limits)}-{number}" for number in range(limit)))
 
-        rig = Rig(ScriptedQueue([deliveries("a", "b"), deliveries("c"), third_pull]), work, concurrency=4)
-        # When the run is over
-        await rig.run()
-        # Then every pull asked for what was free
-        assert rig.queue.limits[:3] == [4, 2, 1]
+        # When it is consumed with 20 slots
+        rig = Rig(Endless(), work, concurrency=20)
+        summary = await rig.run()
+        # Then batches are an eighth of the slots, and the slots are a bound
+        assert set(rig.queue.limits) <= {1, 2}
+        assert most == 20
+        assert len(rig.queue.acked) == summary.pulled
 
     asyncio.run(scenario())
 
@@ -315,6 +328,30 @@ def test_the_maximum_runtime_ends_pulling_but_not_the_work_in_flight() -> None:
         summary = await rig.run()
         assert rig.queue.acked == ["a"]
         assert (summary.ending, summary.exit_code) == ("max_runtime", 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_signal_during_the_last_grace_shortens_it(monkeypatch: Any) -> None:
+    async def scenario() -> None:
+        # Given a run whose time is up, with work that would never end, and no grace after a signal
+        monkeypatch.setattr("worker.consumer.TERMINATION_GRACE_SECONDS", 0.0)
+
+        async def work(_message: InFlight) -> Handled:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        def time_is_up() -> list[Delivery]:
+            rig.clock.tick(541)
+            asyncio.get_running_loop().call_later(0.01, rig.consumer.stop)
+            return []
+
+        # When a signal comes
+        rig = Rig(ScriptedQueue([deliveries("a"), time_is_up]), work, max_runtime_seconds=540.0)
+        summary = await rig.run()
+        # Then the work is given back without waiting for the rest of the grace
+        assert rig.queue.extended == [("a", 0)]
+        assert (summary.ending, summary.given_back, summary.exit_code) == ("max_runtime", 1, 0)
 
     asyncio.run(scenario())
 

@@ -10,8 +10,8 @@ from worker.summary import Ending, RunSummary
 def test_results_are_counted_by_status_and_mode_with_their_cost() -> None:
     # Given a run with two results
     summary = RunSummary(ending="drained", pulled=3, seconds=4.25)
-    summary.add_result({"status": "completed", "mode": "live", "cost_usd": 0.0125})
-    summary.add_result({"status": "out_of_scope", "mode": "live", "cost_usd": 0.001})
+    summary.add_result({"status": "completed", "mode": "live", "cost_usd": 0.0125, "stages": {"nlu": {}}})
+    summary.add_result({"status": "out_of_scope", "mode": "live", "cost_usd": 0.001, "stages": {"nlu": {}}})
     summary.settled["dead_letter"] += 1
     # Then one line says it all
     assert summary.line() == (
@@ -25,7 +25,7 @@ def test_results_are_counted_by_status_and_mode_with_their_cost() -> None:
 
 def test_an_unknown_cost_is_never_reported_as_nothing() -> None:
     summary = RunSummary()
-    summary.add_result({"status": "completed", "mode": "fallback", "cost_usd": None})
+    summary.add_result({"status": "completed", "mode": "fallback", "cost_usd": None, "stages": {"nlu": {}}})
     assert "at least $" in summary.line()
 
 
