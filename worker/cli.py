@@ -138,7 +138,7 @@ def results(
         ctx.exit(1)
 
 
-@cli.command(epilog="\b\nExample:\n  content-worker provision && content-worker doctor")
+@cli.command(epilog="\b\nExample:\n  content-worker provision && content-worker run")
 def provision() -> None:
     """Create the topics and subscriptions that are missing. Running it again changes nothing."""
     from worker.provisioning import provision_queue

@@ -57,4 +57,7 @@ def _wait(exports: dict[str, str]) -> int:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    sys.exit(main(arguments[1:] if arguments[:1] == ["--"] else arguments))
+    try:
+        sys.exit(main(arguments[1:] if arguments[:1] == ["--"] else arguments))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
