@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -172,23 +173,16 @@ def _google_backend(settings: Settings, stack: AsyncExitStack) -> Backend:
     from services.storage.firestore import FirestoreResultReader, FirestoreResultStore
 
     project = settings.google_cloud_project or EMULATED_PROJECT
-    queue = PubSubQueue(project=project, subscription=settings.worker_subscription)
-    publisher = PubSubPublisher(project=project)
-    provisioner = PubSubProvisioner(project=project, **_names(settings))
-    dead_letters = PubSubDeadLetterReader(
-        project=project, subscription=settings.worker_dead_letter_subscription
-    )
-    store = FirestoreResultStore(project=project)
-    results = FirestoreResultReader(project=project)
-    for part in (queue, publisher, provisioner, dead_letters, store, results):
-        stack.push_async_callback(part.close)
-    return Backend(
-        queue=queue,
-        publisher=publisher,
-        provisioner=provisioner,
-        dead_letters=dead_letters,
-        store=store,
-        results=results,
+    return _closed_by(
+        stack,
+        queue=PubSubQueue(project=project, subscription=settings.worker_subscription),
+        publisher=PubSubPublisher(project=project),
+        provisioner=PubSubProvisioner(project=project, **_names(settings)),
+        dead_letters=PubSubDeadLetterReader(
+            project=project, subscription=settings.worker_dead_letter_subscription
+        ),
+        store=FirestoreResultStore(project=project),
+        results=FirestoreResultReader(project=project),
     )
 
 
@@ -198,24 +192,26 @@ async def _embedded_backend(settings: Settings, stack: AsyncExitStack) -> Backen
     from services.storage.sqlite import SqliteResultReader, SqliteResultStore
 
     path = settings.worker_database
-    queue = SqliteQueue(path=path, subscription=settings.worker_subscription)
-    publisher = SqlitePublisher(path=path)
     provisioner = SqliteProvisioner(path=path, **_names(settings))
-    dead_letters = SqliteDeadLetterReader(path=path, subscription=settings.worker_dead_letter_subscription)
-    store = SqliteResultStore(path=path)
-    results = SqliteResultReader(path=path)
-    for part in (queue, publisher, provisioner, dead_letters, store, results):
-        stack.push_async_callback(part.close)
+    backend = _closed_by(
+        stack,
+        queue=SqliteQueue(path=path, subscription=settings.worker_subscription),
+        publisher=SqlitePublisher(path=path),
+        provisioner=provisioner,
+        dead_letters=SqliteDeadLetterReader(path=path, subscription=settings.worker_dead_letter_subscription),
+        store=SqliteResultStore(path=path),
+        results=SqliteResultReader(path=path),
+    )
     # Nobody else provisions a file on this machine, and nothing that could be wrong about it is hidden by it.
     await provisioner.provision()
-    return Backend(
-        queue=queue,
-        publisher=publisher,
-        provisioner=provisioner,
-        dead_letters=dead_letters,
-        store=store,
-        results=results,
-    )
+    return backend
+
+
+def _closed_by(stack: AsyncExitStack, **parts: Any) -> Backend:
+    """The parts as a backend; the stack closes their connections."""
+    for part in parts.values():
+        stack.push_async_callback(part.close)
+    return Backend(**parts)
 
 
 def _names(settings: Settings) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """What a newcomer types, on a fresh machine: no settings, no cloud, no emulators."""
 
 import json
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.running import Ended, content_worker, environment
+from tests.acceptance.running import Ended, command, content_worker, environment
 
 
 class Desk:
@@ -97,6 +99,49 @@ def test_a_file_of_questions_is_published_whole_or_not_at_all(desk: Desk) -> Non
 def test_a_run_with_nothing_to_do_ends_well(desk: Desk) -> None:
     ran = desk("run")
     assert (ran.code, ran.stdout.startswith("drained")) == (0, True)
+
+
+def test_several_workers_share_one_queue_without_doing_anything_twice(desk: Desk) -> None:
+    # Given 60 questions, and three workers that start at once
+    rows = [
+        {"student_query": f"how do magnets work in motor {number}", "grade_level": 7} for number in range(60)
+    ]
+    desk("publish", "--file", "-", stdin="\n".join(map(json.dumps, rows)))
+    arguments = command(["run", "--json"])
+    pipe = subprocess.PIPE
+    workers = [
+        subprocess.Popen(arguments, env=desk.env, cwd=desk.folder, stdout=pipe, stderr=pipe, text=True)
+        for _ in range(3)
+    ]
+    # When all have ended
+    outputs = [worker.communicate(timeout=60)[0] for worker in workers]
+    # Then together they did each of them once
+    assert [worker.returncode for worker in workers] == [0, 0, 0]
+    assert sum(json.loads(output)["pulled"] for output in outputs) == 60
+    documents = [json.loads(line) for line in desk("results", "--limit", "100", "--json").stdout.splitlines()]
+    assert [(document["status"], document["attempt"]) for document in documents] == [("completed", 1)] * 60
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_continuous_run_goes_on_past_its_limits_until_a_signal_ends_it_well(
+    desk: Desk, number: signal.Signals
+) -> None:
+    # Given a run that would be over by now, were it not continuous
+    env = {**desk.env, "WORKER_MAX_RUNTIME_SECONDS": "0.01", "WORKER_IDLE_TIMEOUT_SECONDS": "0"}
+    arguments = command(["run", "--continuous", "--json"])
+    pipe = subprocess.PIPE
+    running = subprocess.Popen(arguments, env=env, cwd=desk.folder, stdout=pipe, stderr=pipe, text=True)
+    assert running.stderr is not None
+    # When a question arrives while it waits, is answered, and then a signal comes
+    desk("publish", "how do magnets work in motors")
+    for line in running.stderr:
+        if '"message.settled"' in line:
+            break
+    running.send_signal(number)
+    stdout, _ = running.communicate(timeout=30)
+    # Then it ends well
+    summary = json.loads(stdout)
+    assert (running.returncode, summary["ending"], summary["results"]) == (0, "stopped", {"completed": 1})
 
 
 def test_what_an_operator_should_know_is_logged_once_with_its_fix(desk: Desk) -> None:
