@@ -81,7 +81,9 @@ class ContentPipeline:
             nlu=nlu,
             interest=interest,
             script=script,
-            quality=report(script, duration_seconds=request.duration_seconds),
+            quality=report(
+                script, duration_seconds=request.duration_seconds, grade_level=request.grade_level
+            ),
             provenance=provenance,
         )
 

@@ -3,7 +3,8 @@
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -17,26 +18,70 @@ SHORTEST_BY_LETTERS = 4
 SAME_SOUND_BONUS = 0.3
 FIRST_LETTER_BONUS = 0.06
 SAME_LENGTH_BONUS = 0.02
-FREQUENCY_BONUS = 0.01
+FREQUENCY_BONUS = 0.005
 """Added per time the word occurs in the catalogue, up to ten: people misspell common words."""
 
-_SOUNDS = [
-    (re.compile(pattern), sound)
-    for pattern, sound in (
-        (r"(.)\1+", r"\1"), (r"^(kn|gn)", "n"), (r"^wr", "r"), (r"^ps", "s"), (r"x", "ks"),
-        (r"(ti|ci|ssi|si|sh)(on|an|al|ul|un)\b|sh", "x"), (r"tch", "ch"), (r"ture\b", "cher"), (r"ph", "f"),
-        (r"ght", "t"), (r"ck|cq|q", "k"), (r"sc(?=[eiy])|c(?=[eiy])|z", "s"), (r"c(?!h)", "k"), (r"dg(?=[ei])|j", "g"),
-        (r"mb\b", "m"), (r"th", "t"), (r"ch", "c"), (r"(?<=.)([aeiouy]|[hw](?![aeiouy]))+", ""), (r"^[aeiouy]+", "a"),
-    )
-]  # fmt: skip
+MOST_CORRECTIONS = 4
+"""The words around it tell which one was meant, so that several are tried."""
+
+WIDEST_GAP = 0.3
+"""A correction this much less likely than the likeliest is not tried."""
+
+Rules = Sequence[tuple[re.Pattern[str], str]]
+
+
+def _rules(*rules: tuple[str, str]) -> Rules:
+    return [(re.compile(pattern, re.MULTILINE), sound) for pattern, sound in rules]
+
+
+_VOWEL_SOUNDS = _rules(
+    (r"eigh|ai|ay|ei|a(?=[^aeiouy]+e$)", "A"), (r"igh|y$|i(?=[^aeiouy]+e$)", "I"),
+    (r"ee|ea|ie|e(?=[^aeiouy]+e$)", "E"), (r"oa|ow|o(?=[^aeiouy]+e$)", "O"), (r"oo|ew|ue|u(?=[^aeiouy]+e$)", "U"),
+    (r"(?<=..)e$", ""),
+)  # fmt: skip
+_CONSONANT_SOUNDS = _rules(
+    (r"cc(?=[eiEI])", "ks"),
+    (r"(.)\1+", r"\1"), (r"^(kn|gn)", "n"), (r"^wh", "w"), (r"^wr", "r"), (r"^ps", "s"), (r"st(?=en|l)", "s"),
+    (r"scl", "sl"), (r"ing$", "in"), (r"x", "ks"), (r"(ti|ci|ssi|si|sh)(on|an|al|ul|un)s?$|sh", "x"), (r"tch", "ch"),
+    (r"ture$", "cher"), (r"ph|v", "f"), (r"ght", "t"), (r"ck|cq|q", "k"), (r"sc(?=[eiyEI])|c(?=[eiyEI])|z", "s"),
+    (r"c(?!h)", "k"), (r"dg(?=[eiEI])|j", "g"), (r"mb$", "m"), (r"th", "t"), (r"ch", "c"),
+)  # fmt: skip
+_NO_VOWELS = _rules((r"(?<=.)([aeiouy]|[hw](?![aeiouy]))+", ""), (r"^[aeiouy]+", "a"))
+_CONSONANTS_ONLY = [*_CONSONANT_SOUNDS, *_NO_VOWELS]
 """English spelling reduced to its consonants as they sound, so that "fotosinthesis" meets "photosynthesis"."""
+
+_AS_SPOKEN = [*_VOWEL_SOUNDS, *_CONSONANT_SOUNDS]
+"""The same with its vowels, by which words with the same consonants are compared: "lite" is "light", not "late"."""
 
 
 def sound_of(word: str) -> str:
     """The word's consonants as they sound; equal for words that are likely to be misspellings of each other."""
-    for pattern, sound in _SOUNDS:
-        word = pattern.sub(sound, word)
-    return word
+    return _apply(_CONSONANTS_ONLY, word)
+
+
+def sounds_of(words: Sequence[str]) -> list[str]:
+    """The same for many words at once, which is several times as fast."""
+    return _apply(_CONSONANTS_ONLY, "\n".join(words)).split("\n")
+
+
+def _apply(rules: Rules, text: str) -> str:
+    for pattern, sound in rules:
+        text = pattern.sub(sound, text)
+    return text
+
+
+def _similarity(word: str, match: str) -> float:
+    """How alike two words of the same consonants are, as they are written or as they are spoken."""
+    spoken = OSA.normalized_similarity(_apply(_AS_SPOKEN, word), _apply(_AS_SPOKEN, match))
+    return (OSA.normalized_similarity(word, match) + spoken) / 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Correction:
+    """A word that may have been meant; `weight` is 1 for the likeliest and less for the others."""
+
+    word: str
+    weight: float
 
 
 class SpellingMender:
@@ -45,17 +90,17 @@ class SpellingMender:
     def __init__(self, frequencies: Mapping[str, int]) -> None:
         self._frequencies = frequencies
         # Bounded: a class types the same mistakes again and again, but the words of strangers must not pile up.
-        self.mend = functools.lru_cache(maxsize=4096)(self._mend)
+        self.corrections = functools.lru_cache(maxsize=4096)(self._corrections)
 
     @functools.cached_property
     def _by_sound(self) -> Mapping[str, list[str]]:
-        """The known words by how they sound; made at the first misspelling, as it takes a tenth of a second."""
+        """The known words by how they sound; made at the first misspelling, as many processes never meet one."""
         index: dict[str, list[str]] = defaultdict(list)
-        for word in self._frequencies:
-            if len(word) >= SHORTEST_WORD and word.isalpha():
-                index[sound_of(word)].append(word)
-                if "ch" in word:  # spoken as in "chain" or as in "echo"
-                    index[sound_of(word.replace("ch", "k"))].append(word)
+        words = [word for word in self._frequencies if len(word) >= SHORTEST_WORD and word.isalpha()]
+        with_ch = [word for word in words if "ch" in word]  # spoken as in "chain" or as in "echo"
+        said = [*words, *(word.replace("ch", "k") for word in with_ch)]
+        for word, sound in zip([*words, *with_ch], sounds_of(said), strict=True):
+            index[sound].append(word)
         return index
 
     @functools.cached_property
@@ -66,15 +111,24 @@ class SpellingMender:
             index[sound[:1]] += words
         return index
 
-    def _mend(self, word: str) -> str | None:
-        """The known word nearest to an unknown one, or None when none is near enough."""
+    def _corrections(self, word: str) -> Sequence[Correction]:
+        """The known words that may have been meant by an unknown one, likeliest first; none when none is near."""
         if len(word) < SHORTEST_WORD or not word.isalpha():
-            return None
+            return ()
         near = dict(self._alike(word)) if len(word) >= SHORTEST_BY_LETTERS else {}
         for match in self._by_sound.get(sound_of(word), ()):
-            near[match] = OSA.normalized_similarity(word, match) + SAME_SOUND_BONUS
-        best = max(near, key=lambda match: self._likelihood(word, match, near[match]), default=None)
-        return best if best and near[best] >= _cutoff(word) else None
+            if abs(len(match) - len(word)) <= max(1, len(word) // 3):
+                near[match] = _similarity(word, match) + SAME_SOUND_BONUS
+        likely = {match: self._likelihood(word, match, near[match]) for match in near}
+        ranked = sorted(likely, key=likely.__getitem__, reverse=True)[:MOST_CORRECTIONS]
+        if not ranked or near[ranked[0]] < _cutoff(word):
+            return (
+                self.corrections(word[:-1]) if word.endswith("s") and len(word) > SHORTEST_BY_LETTERS else ()
+            )
+        gaps = ((match, likely[ranked[0]] - likely[match]) for match in ranked)
+        return [
+            Correction(word=match, weight=1 - gap / WIDEST_GAP) for match, gap in gaps if gap < WIDEST_GAP
+        ]
 
     def _alike(self, word: str) -> Iterator[tuple[str, float]]:
         # Hardly anybody gets the first sound wrong, and dropping that rule turns dinner into inner.

@@ -1,6 +1,7 @@
 """Word stems, as SQLite's full-text search makes them."""
 
 import sqlite3
+import weakref
 from collections.abc import Sequence
 
 MOST_REMEMBERED = 20_000
@@ -13,6 +14,7 @@ class Stemmer:
     def __init__(self) -> None:
         # Calls are short and the connection is private; SQLite itself serialises threads that share it.
         self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        weakref.finalize(self, self._db.close)
         self._db.executescript(
             """
             CREATE VIRTUAL TABLE scratch USING fts5(words, tokenize='porter unicode61');

@@ -21,7 +21,23 @@ TEXT_SPEAK = {
     "tho": "though", "wanna": "want", "gonna": "going", "gotta": "must", "kinda": "kind", "lemme": "let",
     "gimme": "give", "hav": "have", "dos": "does", "doin": "doing", "evry": "every", "mak": "make", "werk": "work",
     "wuz": "was", "woz": "was", "wud": "would", "cud": "could", "shud": "should", "dont": "not", "doesnt": "not",
-    "cant": "not", "wont": "not", "isnt": "not", "mums": "mother", "math": "maths",
+    "cant": "not", "wont": "not", "isnt": "not", "mums": "mother", "math": "maths", "rite": "right",
+    "wich": "which", "thay": "they", "thier": "their", "ther": "there", "becaus": "because", "bekos": "because",
+    "bekause": "because", "cos": "because", "alot": "lot", "realy": "really", "allways": "always", "alwas": "always",
+    "dosent": "not", "dosnt": "not", "doesent": "not", "happin": "happen", "hapen": "happen", "hapens": "happens",
+    "hapend": "happened", "peple": "people", "peeple": "people", "skool": "school", "skul": "school",
+    "techer": "teacher", "teecher": "teacher", "homwork": "homework", "kwestion": "question", "plees": "please",
+    "pleez": "please", "plis": "please", "explane": "explain", "xplain": "explain", "hlp": "help", "halp": "help",
+    "sumthing": "something", "somthing": "something", "sumone": "someone", "sumtimes": "sometimes", "enuf": "enough",
+    "enuff": "enough", "wuld": "would", "culd": "could", "shoud": "should", "coud": "could", "gud": "good",
+    "evrything": "everything", "evryone": "everyone", "frend": "friend", "freind": "friend", "wy": "why", "whi": "why",
+    "dey": "they", "dere": "there", "doez": "does", "duz": "does", "yu": "you", "ov": "of", "uv": "of", "frum": "from",
+    "cald": "called", "tings": "things", "fings": "things", "thingz": "things", "kno": "know", "nead": "need",
+    "liek": "like", "tiem": "time", "thot": "thought", "beleve": "believe", "diffrent": "different",
+    "diferent": "different", "diffrence": "difference", "diference": "difference", "betwen": "between",
+    "alredy": "already", "agen": "again", "untill": "until",
+    "du": "do", "dus": "does", "yuo": "you", "yoo": "you", "rember": "remember", "remeber": "remember",
+    "becose": "because", "cozes": "causes", "coses": "causes",
 }  # fmt: skip
 """How people type quickly, and how the ear spells small words. The digits 2 and 4 are left alone: they are numbers
 more often than words."""
@@ -48,6 +64,12 @@ STOP_WORDS = words_of(
     wanted wants was wasnt way ways we well went were weren werent weve what whatever whats when whenever
     where wheres wherever whether which while who whole whom whos whose why will with within without wont
     work works would wouldnt yeah yep yes yet you youll your youre yours yourself youve
+    able absolutely afaik aint already anymore anyway apparently asap atm believe believes completely decided elsewhere
+    entire entirely eventually except figured finally fr gotten guys hello honestly hope imo imagine keeps lately
+    luckily managed mentioned might naturally ngl noticed nowhere obviously omg otherwise perfectly personally possible
+    possibly probably realise realised realize realized reason recently seemed seems seriously showed simply smh
+    somewhat somewhere started starting suddenly suppose supposed surely surprised surprisingly tbh thingy thought
+    tried trust unless weirdly wherever whichever whoever wondered wonders worried
     """
 )
 """Words that say nothing about a topic by themselves."""
@@ -69,6 +91,9 @@ CHATTER = words_of(
     teacher teachers teaches tell test tests textbook thursday today tomorrow tonight topic trick trouble
     tuesday tutor uncle understand understanding wednesday week weekend weird wife wonder wondering words
     worksheet write wrong yesterday
+    aunts bestie bro brothers buddy classmates coach coaches cousins dads daddys dude fathers grandads grandfather
+    grandfathers grandmas grandmother grandmothers grandpas grannys listening mamas moms mothers mummys neighbors
+    neighbours nephews nieces papas pupil pupils schools sisters sons uncles
     """
 )
 """What students say around their question: school, family, politeness, despair."""
@@ -82,13 +107,14 @@ _SPELLED = str.maketrans(_SYMBOLS)
 _TOKEN = re.compile(r"[a-z0-9]+")
 _APOSTROPHE = re.compile("['’`\\u00b4]")
 _NOTATION = (
-    (re.compile(r"(?<!\d)\d{1,2}:\d\d(?!\d)"), " clock time "),
-    (re.compile(r"(?<![\d/])\d{1,2}/\d{1,2}(?![\d/])"), " fraction "),
-    (re.compile(r"(?<=\d) ?\+ ?(?=\d)"), " plus "),
-    (re.compile(r"(?<=\d) ?(?:x|\*|times) ?(?=\d)"), " multiply "),
-    (re.compile(r"\bhow (many|much|long|far|old|fast|tall|big|deep|heavy|hot|high)\b"), r" how\1 "),
-)
-"""What is written in signs or in two words but means one thing: 7:45 is a time of day."""
+    (":", re.compile(r"(?<!\d)\d{1,2}:\d\d(?!\d)"), " clock time "),
+    ("/", re.compile(r"(?<![\d/])\d{1,2}/\d{1,2}(?![\d/])"), " fraction "),
+    ("+", re.compile(r"(\d) ?\+ ?(?=\d)"), r"\1 plus "),
+    ("", re.compile(r"(\d) ?(?:x|\*|times) ?(?=\d)"), r"\1 multiply "),
+    ("how ", re.compile(r"how (?<=\bhow )(many|much|long|far|old|fast|tall|big|deep|heavy|hot|high)\b"), r" how\1 "),
+)  # fmt: skip
+"""What is written in signs or in two words but means one thing: 7:45 is a time of day. Each is looked for only where
+its sign occurs, as the whole catalogue passes here when a process starts."""
 
 _MEANS = re.compile(r"\b(?:do|does|did|dos)\b([^.?!]{0,60}?)(?<!\bthe )\bmean\b")
 """The asking "what does it mean", as opposed to the mean of some numbers."""
@@ -102,8 +128,9 @@ def tokens(text: str) -> list[str]:
             char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char)
         )
     text = _APOSTROPHE.sub("", text)
-    for written, meant in _NOTATION:
-        text = written.sub(meant, text)
+    for sign, written, meant in _NOTATION:
+        if sign in text:
+            text = written.sub(meant, text)
     return _TOKEN.findall(text)
 
 

@@ -27,8 +27,14 @@ FULL_SHARE_OF_STORY = 0.25
 SINGLE_WORD_FACTOR = 0.6
 """A candidate found by one word of several may be there by accident."""
 
+MOST_BY_CIRCUMSTANCE = 0.55
+"""For a candidate of which the message has no term, only things and situations around it."""
+
 TOPIC_BEATS_CHAT = {0: (0.0, 0), 1: (0.4, 2), 2: (0.8, 4)}
 """By the signs of chat: the confidence and the matching words that still make it a question about the topic."""
+
+NAMED_BEATS_CHAT = 0.3
+"""Where the signs are weak, this confidence is enough for a candidate of which the message has a term."""
 
 OTHER_SUBJECT_BELOW = 0.6
 """Signs of a subject outside the catalogue decide when the best topic is less sure than this."""
@@ -43,9 +49,11 @@ def understand_offline(question: str, *, grade_level: int, candidates: Sequence[
     The answer never repeats the student's own words: they may hold names, addresses or numbers.
     """
     confidence = topic_confidence(candidates, asked_words=len(set(cues.telling_words(question))))
-    if _is_small_talk(question, candidates, confidence):
+    signs_of_chat = cues.chat_signs(question)
+    is_vague = _is_vague(question)
+    if _is_small_talk(signs_of_chat, candidates, confidence) and not (signs_of_chat == 1 and is_vague):
         return _off_topic()
-    if _is_vague(question):
+    if is_vague:
         return _vague(question, grade_level)
     subject, signs = cues.other_subject(question)
     if signs and confidence < min(OTHER_SUBJECT_BELOW, 0.2 + 0.2 * signs):
@@ -68,6 +76,8 @@ def topic_confidence(candidates: Sequence[Candidate], *, asked_words: int) -> fl
     confidence *= min(1.0, best.share / _full_share(asked_words))
     if best.words == 1 and asked_words > 1:
         confidence *= SINGLE_WORD_FACTOR
+    if not best.named:
+        confidence = min(confidence, MOST_BY_CIRCUMSTANCE)
     return round(confidence, 2)
 
 
@@ -75,11 +85,13 @@ def _full_share(asked_words: int) -> float:
     return next((share for most, share in FULL_SHARE.items() if asked_words <= most), FULL_SHARE_OF_STORY)
 
 
-def _is_small_talk(question: str, candidates: Sequence[Candidate], confidence: float) -> bool:
-    signs = cues.chat_signs(question)
+def _is_small_talk(signs: int, candidates: Sequence[Candidate], confidence: float) -> bool:
+    if not signs or not candidates:
+        return bool(signs)
     needed_confidence, needed_words = TOPIC_BEATS_CHAT[signs]
-    fits_topic = bool(candidates) and candidates[0].words >= needed_words and confidence >= needed_confidence
-    return bool(signs) and not fits_topic
+    if signs == 1 and candidates[0].named and confidence >= NAMED_BEATS_CHAT:
+        return False
+    return candidates[0].words < needed_words or confidence < needed_confidence
 
 
 def _is_vague(question: str) -> bool:

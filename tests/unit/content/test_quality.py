@@ -176,12 +176,25 @@ def test_the_report_measures_a_script() -> None:
     script = time_script(a_draft(some_words(40), some_words(46, "cat"), hook=some_words(4)))
 
     # When
-    measured = report(script, duration_seconds=30)
+    measured = report(script, duration_seconds=30, grade_level=6)
 
     # Then
     assert measured.spoken_words == 90
     assert measured.length_ratio == 1.2
     assert measured.notes == []
+
+
+def test_a_script_far_above_the_students_grade_is_noted() -> None:
+    # Given
+    hard = "Electromagnetic phenomena necessitate sophisticated mathematical representations of continuous fields"
+    script = time_script(a_draft(hard, hard, hook=hard))
+
+    # When
+    measured = report(script, duration_seconds=30, grade_level=3)
+
+    # Then
+    assert measured.reading_grade > 5
+    assert measured.notes == [f"It reads like grade {measured.reading_grade:g}; the student is in grade 3."]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.content.safety import mask_contacts, screen
+from services.content.safety import contacts_in, mask_contacts, screen
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ def test_ways_to_reach_a_person_are_masked(text: str, masked: str) -> None:
     [
         "what comes next 1 1 2 3 5 8 13 21 34 55",
         "12 15 18 21 24 27 30",
+        "what comes after 128 256 512 1024",
         "what is 01101001 01100001 in decimal",
         "is pi 3.14159265358979",
         "what is 123456789 * 2",
@@ -31,6 +32,24 @@ def test_ways_to_reach_a_person_are_masked(text: str, masked: str) -> None:
 )
 def test_numbers_that_belong_to_a_question_stay(text: str) -> None:
     assert mask_contacts(text) == text
+    assert contacts_in(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("ana@school.example.org or +44 20 7946 0958", ["an e-mail address", "a phone number"]),
+        ("read www.example.org or https://example.org", ["a web address"]),
+        ("030/1234567", ["a phone number"]),
+        ("born on 01/02/2013", []),
+    ],
+)
+def test_kinds_of_contacts_are_named(text: str, kinds: list[str]) -> None:
+    assert contacts_in(text) == kinds
+
+
+def test_a_web_address_is_named_but_not_masked() -> None:
+    assert mask_contacts("what is www.example.org") == "what is www.example.org"
 
 
 @pytest.mark.parametrize(
@@ -59,3 +78,13 @@ def test_intents_that_need_a_person_are_screened(text: str, category: str) -> No
 )
 def test_school_questions_with_the_same_words_are_not_screened(text: str) -> None:
     assert screen(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 100_000, "a." * 50_000, "1 2" * 30_000, "0" * 90_000, "(12) " * 20_000]
+)
+def test_hostile_text_is_read_in_linear_time(text: str) -> None:
+    # Given long texts that make careless patterns try every way to split them; the test's time limit is the check
+    mask_contacts(text)
+    contacts_in(text)
+    screen(text)

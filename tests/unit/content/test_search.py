@@ -1,4 +1,6 @@
 import functools
+import gc
+import sqlite3
 import sys
 import threading
 
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.content.catalog import load_catalog
 from services.content.catalog.search import Candidate, TopicSearch
-from services.content.catalog.spelling import SpellingMender
+from services.content.catalog.spelling import SpellingMender, sound_of, sounds_of
 from services.content.catalog.words import content_words, tokens
 
 
@@ -178,7 +180,7 @@ def test_words_are_mended_by_sound_and_by_letters(typed: str, meant: str) -> Non
     mender = SpellingMender(dict.fromkeys(known, 3))
 
     # When / Then
-    assert mender.mend(typed) == meant
+    assert mender.corrections(typed)[0].word == meant
 
 
 @pytest.mark.parametrize("typed", ["ab", "x", "qqqq", "42nd", "dinner"])
@@ -187,10 +189,65 @@ def test_words_that_are_near_to_nothing_stay_as_they_are(typed: str) -> None:
     mender = SpellingMender({"inner": 9, "echo": 3})
 
     # When / Then
-    assert mender.mend(typed) is None
+    assert not mender.corrections(typed)
+
+
+def test_all_words_that_may_have_been_meant_are_offered_likeliest_first() -> None:
+    # Given
+    mender = SpellingMender(dict.fromkeys(["wall", "whale", "wheel"], 3))
+
+    # When
+    found = mender.corrections("wale")
+
+    # Then
+    assert [correction.word for correction in found[:2]] == ["whale", "wall"]
+    assert found[0].weight == 1
+    assert all(0 < correction.weight <= 1 for correction in found)
+
+
+@pytest.mark.parametrize("typed", ["lite", "litte"])
+def test_words_of_the_same_consonants_are_told_apart_by_their_vowels(typed: str) -> None:
+    # Given
+    mender = SpellingMender(dict.fromkeys(["lot", "light"], 3))
+
+    # When / Then
+    assert mender.corrections(typed)[0].word == "light"
+
+
+def test_the_words_around_it_decide_what_a_misspelled_word_means() -> None:
+    # Given / When / Then
+    assert best("is a wale a fish or a mammal") == "biology.classification"
+
+
+def test_sounds_of_many_words_are_those_of_each() -> None:
+    # Given
+    words = ["photosynthesis", "whale", "knights", "running", "fractions"]
+
+    # When / Then
+    assert sounds_of(words) == [sound_of(word) for word in words]
+
+
+def test_a_candidate_says_whether_one_of_its_terms_was_used() -> None:
+    # Given / When / Then
+    assert candidates("how do magnets work")[0].named
+    assert any(not candidate.named for candidate in candidates("my coat sticks to the door"))
+
+
+def test_a_search_that_is_no_longer_used_closes_its_databases() -> None:
+    # Given
+    unused = TopicSearch(load_catalog())
+    connection = unused._db
+
+    # When
+    del unused
+    gc.collect()
+
+    # Then
+    with pytest.raises(sqlite3.ProgrammingError):
+        connection.execute("SELECT 1")
 
 
 def test_remembered_corrections_are_bounded() -> None:
     # Given / When / Then
-    assert SpellingMender({}).mend.cache_info().maxsize is not None
+    assert SpellingMender({}).corrections.cache_info().maxsize is not None
     assert sys.getsizeof(SpellingMender({})) < 1000
