@@ -3,8 +3,8 @@
 Messages that start together wait for their models together and then all want the processor at once; while they
 queue for it, nobody waits for a model, and the slots are held for nothing. They also finish together, and so the
 next ones start together again. Pulling in batches, with a pause between them that is half of what would fill all
-slots evenly, pulls the column apart and never starves the slots. Measured at 100 in flight and 1 s a model call:
-15 % more throughput.
+slots evenly, pulls the column apart and never starves the slots. Measured by `scripts/bench` (100 in flight, 1 s a
+model call): 88 instead of 84 % of the throughput that latency allows.
 """
 
 BATCHES = 8

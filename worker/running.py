@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -30,6 +31,7 @@ async def run_worker(*, continuous: bool, as_json: bool) -> int:
             await backend.provisioner.verify()
             await backend.results.get("startup-check")
             worker = consumer(settings, backend, model=model, continuous=continuous)
+            log.info("run.pulling", start_cpu_seconds=round(time.process_time(), 3))
             async with stopped_by_signals(worker):
                 summary = await worker.run()
     except ConfigurationError as error:

@@ -7,6 +7,8 @@ to the model are built once and sent again and again. What the worker costs beyo
 import asyncio
 import json
 import os
+import sys
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,6 +72,8 @@ async def main() -> None:
             subscription=subscription, ack_ids=[received.ack_id], retry=None, timeout=10
         )
 
+    started = {"message": "run.pulling", "start_cpu_seconds": time.process_time()}
+    print(json.dumps(started), file=sys.stderr, flush=True)
     while True:
         pulled = await subscriber.pull(
             subscription=subscription, max_messages=in_flight - len(running), retry=None, timeout=PULL_SECONDS

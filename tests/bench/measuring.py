@@ -24,7 +24,7 @@ _runs = count(1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
-    """Whole-process figures of one side. CPU a message leaves out what a run without messages takes."""
+    """Whole-process figures of one side. CPU a message leaves out what was spent before the first pull."""
 
     messages: int
     per_second: float
@@ -42,7 +42,7 @@ class Rig:
     in_flight: int
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
-    def environment(self, project: str, *, idle_seconds: float) -> dict[str, str]:
+    def environment(self, project: str) -> dict[str, str]:
         """What both sides are started with."""
         return {
             **os.environ,
@@ -52,7 +52,7 @@ class Rig:
             "FIRESTORE_EMULATOR_HOST": self.google.firestore,
             "VERTEX_EMULATOR_HOST": self.vertex_host,
             "WORKER_CONCURRENCY": str(self.in_flight),
-            "WORKER_IDLE_TIMEOUT_SECONDS": str(idle_seconds),
+            "WORKER_IDLE_TIMEOUT_SECONDS": "2",
             "WORKER_STUDENT_KEY": "a key of the benchmark",
             "LOG_LEVEL": "INFO",
             "LOG_FORMAT": "json",
@@ -70,51 +70,56 @@ def run_floor(rig: Rig, messages: int) -> Figures:
 
 
 def _measure(rig: Rig, messages: int, command: Sequence[str]) -> Figures:
-    start = _run(rig, _provisioned(rig), command, idle_seconds=0.0)
     project = _provisioned(rig)
     asyncio.run(_publish(rig, project, messages))
-    full = _run(rig, project, command, idle_seconds=2.0)
+    usage = _run(rig, project, command)
     first, last, stored = asyncio.run(_span(rig, project))
     if stored != messages:
         raise SystemExit(f"bench: {messages} messages were published, {stored} results are stored")
     return Figures(
         messages=messages,
         per_second=messages / (last - first).total_seconds(),
-        cpu_ms_per_message=(full.cpu_seconds - start.cpu_seconds) * 1000 / messages,
-        peak_mb=full.peak_mb,
-        start_cpu_seconds=start.cpu_seconds,
+        cpu_ms_per_message=(usage.cpu_seconds - usage.start_cpu_seconds) * 1000 / messages,
+        peak_mb=usage.peak_mb,
+        start_cpu_seconds=usage.start_cpu_seconds,
     )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Usage:
+    start_cpu_seconds: float
     cpu_seconds: float
     peak_mb: float
 
 
-def _run(rig: Rig, project: str, command: Sequence[str], *, idle_seconds: float) -> _Usage:
-    environment = rig.environment(project, idle_seconds=idle_seconds)
+def _run(rig: Rig, project: str, command: Sequence[str]) -> _Usage:
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log)
-        output = process.stdout.read() if process.stdout else b""
+        process = subprocess.Popen(
+            command, env=rig.environment(project), stdout=subprocess.DEVNULL, stderr=log
+        )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.stdout:
-            process.stdout.close()
-        if process.returncode != 0:
-            log.seek(0)
-            raise SystemExit(
-                f"bench: {' '.join(command)} failed\n{log.read().decode()[-4000:]}\n{output.decode()}"
-            )
-    return _Usage(cpu_seconds=usage.ru_utime + usage.ru_stime, peak_mb=usage.ru_maxrss / 1024)
+        log.seek(0)
+        logged = log.read().decode()
+    if process.returncode != 0:
+        raise SystemExit(f"bench: {' '.join(command)} failed\n{logged[-4000:]}")
+    return _Usage(
+        start_cpu_seconds=_logged_at_first_pull(logged),
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        peak_mb=usage.ru_maxrss / 1024,
+    )
+
+
+def _logged_at_first_pull(logged: str) -> float:
+    lines = (json.loads(line) for line in logged.splitlines() if line.startswith("{"))
+    event = next(line for line in lines if line["message"] == "run.pulling")
+    return float(event["start_cpu_seconds"])
 
 
 def _provisioned(rig: Rig) -> str:
     project = f"bench-{rig.run_id}-{next(_runs)}"
     command = [sys.executable, "-m", "worker", "provision"]
-    subprocess.run(
-        command, env=rig.environment(project, idle_seconds=0), check=True, stdout=subprocess.DEVNULL
-    )
+    subprocess.run(command, env=rig.environment(project), check=True, stdout=subprocess.DEVNULL)
     return project
 
 
