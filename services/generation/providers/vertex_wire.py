@@ -89,8 +89,10 @@ def _constant_part(
     config.max_output_tokens = max_output_tokens
     config.response_mime_type = "application/json"
     json_format.ParseDict(response_schema(answer_type), config.response_json_schema)
-    # LOW is the least thinking that every current model accepts; 3.7, 3.8 and argon refuse MINIMAL.
-    config.thinking_config.thinking_level = int(GenerationConfig.ThinkingConfig.ThinkingLevel.LOW)
+    # LOW is the least thinking that every current model accepts; 3.7, 3.8 and argon refuse MINIMAL. The 2.x models
+    # know budgets only, and refuse levels.
+    if "/models/gemini-2" not in model_path:
+        config.thinking_config.thinking_level = int(GenerationConfig.ThinkingConfig.ThinkingLevel.LOW)
     for category in _CATEGORIES:
         # Children read the answers, and the service's own default is not to filter at all.
         request.safety_settings.add(

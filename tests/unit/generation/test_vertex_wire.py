@@ -10,9 +10,9 @@ from tests.unit.generation.doubles import MARKER, lesson_task
 PATH = "projects/p/locations/global/publishers/google/models/gemini-3.8-flash"
 
 
-def request_of(**changes: Any) -> dict[str, Any]:
+def request_of(path: str = PATH, **changes: Any) -> dict[str, Any]:
     rejection = changes.pop("rejection", None)
-    built = build_request(PATH, lesson_task(**changes), rejection)
+    built = build_request(path, lesson_task(**changes), rejection)
     as_dict: dict[str, Any] = json_format.MessageToDict(built, preserving_proto_field_name=True)
     return as_dict
 
@@ -39,6 +39,14 @@ def test_a_request_says_everything_on_every_call() -> None:
     assert config["max_output_tokens"] == 1000
     assert config["thinking_config"] == {"thinking_level": "LOW"}
     assert not {"temperature", "top_p", "top_k", "response_schema"} & set(config)
+
+
+def test_models_that_know_no_thinking_levels_are_not_sent_one() -> None:
+    # Given a model of the generation that knows thinking budgets only
+    # When its request is built
+    config = request_of(PATH.replace("gemini-3.8-flash", "gemini-2.5-flash"))["generation_config"]
+    # Then it is left to its own default
+    assert "thinking_config" not in config
 
 
 def test_the_four_adjustable_safety_filters_are_set_to_the_strictest() -> None:

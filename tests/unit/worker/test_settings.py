@@ -1,9 +1,11 @@
 """Settings come from the environment; a bad one is named with its rule."""
 
+from pathlib import Path
+
 import pytest
 
 from services.errors import ConfigurationError
-from worker.settings import DEFAULT_LADDER, load_settings, unknown_variables
+from worker.settings import DEFAULT_LADDER, Settings, load_settings, unknown_variables
 
 
 def test_everything_has_a_default() -> None:
@@ -58,3 +60,10 @@ def test_a_misspelled_variable_is_reported_with_the_name_that_was_meant() -> Non
         {"WORKER_CONCURENCY": "8", "WORKER_TOPIC": "t", "PATH": "/bin", "WORKER_ZZZ": "1"}
     )
     assert found == {"WORKER_CONCURENCY": "WORKER_CONCURRENCY", "WORKER_ZZZ": None}
+
+
+def test_the_readme_lists_every_variable() -> None:
+    # Given the settings table that people look things up in
+    readme = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
+    # Then no variable is missing from it
+    assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in readme] == []
