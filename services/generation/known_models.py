@@ -52,6 +52,7 @@ class KnownModels(BaseModel):
 
     checked_on: date
     default_model: str
+    second_model: str
     sources: dict[str, str]
     models: tuple[KnownModel, ...]
 
@@ -62,6 +63,10 @@ class KnownModels(BaseModel):
     def has_family(self, model: str) -> bool:
         """Whether the id is that of a known model but for its version numbers, as a newer model's would be."""
         return _family(model) in {_family(name) for row in self.models for name in row.ids}
+
+    def alternative_to(self, model: str) -> str:
+        """A model to ask instead of one that should have answered."""
+        return self.default_model if model != self.default_model else self.second_model
 
     def nearest(self, model: str) -> Sequence[str]:
         """Up to two ids that can be called and are spelled like this one."""
@@ -130,7 +135,10 @@ def _known_but_not_found(
         cause = f"a preview (table of {table.checked_on}); previews end without an alias"
         return Diagnosis(cause=cause, fix=_switch_to(replacement))
     cause = f"served there (table of {table.checked_on}), so the project may not be allowed to use it"
-    fix = "Check GOOGLE_CLOUD_PROJECT and the organisation policy constraints/vertexai.allowedModels."
+    fix = (
+        f"{_switch_to(table.alternative_to(model))} To use this one, check GOOGLE_CLOUD_PROJECT and the "
+        "organisation policy constraints/vertexai.allowedModels."
+    )
     return Diagnosis(cause=cause, fix=fix)
 
 
@@ -150,4 +158,4 @@ def _unknown(model: str, table: KnownModels) -> Diagnosis:
 
 
 def _switch_to(model: str) -> str:
-    return f"Set WORKER_MODELS to vertex:{model}."
+    return f"Replace it in WORKER_MODELS by vertex:{model}."

@@ -30,6 +30,8 @@ TODAY = date(2026, 11, 20)
         ("gemini-3.8-flsh", "global", "the nearest names are gemini-3.8-flash", "vertex:gemini-3.8-flash."),
         ("llama", "global", "not in the table", "vertex:gemini-3.8-flash."),
         ("gemini-3.8-flash", "eu", "may not be allowed to use it", "constraints/vertexai.allowedModels"),
+        ("gemini-3.8-flash", "eu", "may not be allowed to use it", "vertex:gemini-3.5-flash."),
+        ("gemini-3.5-flash", "eu", "may not be allowed to use it", "vertex:gemini-3.8-flash."),
     ],
 )
 def test_a_model_that_was_not_found_is_explained(model: str, location: str, cause: str, fix: str) -> None:
@@ -55,7 +57,7 @@ def test_every_replacement_in_the_table_can_be_called() -> None:
     # Given the table
     table = known_models()
     # When the replacements are looked up
-    replacements = {row.use_instead or table.default_model for row in table.models}
+    replacements = {row.use_instead or table.default_model for row in table.models} | {table.second_model}
     # Then none of them is retired or closing itself
     for name in replacements:
         row = table.find(name)

@@ -202,7 +202,7 @@ def test_a_retired_model_is_explained_as_a_whole_sentence() -> None:
     assert isinstance(explained, ModelRejected)
     assert f"{explained.message} {explained.fix}" == (
         "gemini-2.0-flash at global: not found; retired on 2026-06-01 (table of 2026-11-20). "
-        "Set WORKER_MODELS to vertex:gemini-3.8-flash."
+        "Replace it in WORKER_MODELS by vertex:gemini-3.8-flash."
     )
 
 
