@@ -150,7 +150,10 @@ def provision() -> None:
 @cli.command(epilog="\b\nExample:\n  content-worker demo")
 @click.pass_context
 def demo(ctx: click.Context) -> None:
-    """Watch questions of every kind become results: embedded backend, offline, nothing left behind."""
+    """Watch questions become results, offline.
+
+    Questions of every kind go through the embedded queue; nothing is left behind.
+    """
     from worker.demo import run_demo
 
     ctx.exit(asyncio.run(run_demo()))
