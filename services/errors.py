@@ -2,7 +2,8 @@
 
     ContentWorkerError
     ├─ TransientError          trying again later can help         → RETRY
-    │  ├─ ModelUnavailable       overloaded, timed out, 5xx, no rung answered; may carry retry_after
+    │  ├─ ModelUnavailable       overloaded, timed out, 5xx; may carry retry_after
+    │  │  └─ NoModelAnswered       the same for a whole ladder
     │  ├─ StoreUnavailable
     │  └─ QueueUnavailable
     ├─ PermanentError          trying the same again cannot help   → DEAD_LETTER
@@ -48,7 +49,7 @@ class QueueUnavailable(TransientError):
 class ModelUnavailable(TransientError):
     """A model did not answer, but may later.
 
-    `kind` is one of `quota`, `timeout`, `unavailable`, `server_error`, `no_answer`; `code` the HTTP status it
+    `kind` is one of `quota`, `timeout`, `unavailable`, `server_error`; `code` the HTTP status it
     amounts to; `retry_after` the seconds the service asked to wait, where it said so.
     """
 
@@ -59,6 +60,15 @@ class ModelUnavailable(TransientError):
         self.kind = kind
         self.code = code
         self.retry_after = retry_after
+
+
+class NoModelAnswered(ModelUnavailable):
+    """Every rung of a stage's ladder failed; the message names each one's reason."""
+
+    kind = "no_answer"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind=NoModelAnswered.kind)
 
 
 class PermanentError(ContentWorkerError):

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.errors import ConfigurationError, QueueUnavailable, StoreUnavailable
+from services.errors import ConfigurationError, NoModelAnswered, QueueUnavailable, StoreUnavailable
 from services.messaging.port import Delivery, MessageQueue
 from worker.handler import Handled, MessageHandler
 from worker.lease import InFlight, LeaseKeeper
 from worker.pace import BATCHES
 from worker.puller import Puller
-from worker.settlement import Action
+from worker.settlement import Action, Settlement
 from worker.settler import Settler
 from worker.summary import Ending, RunSummary
 
@@ -32,14 +32,23 @@ TERMINATION_GRACE_SECONDS = 7.0
 RUNTIME_GRACE_SECONDS = 45.0
 """After the maximum runtime: what is in flight may finish in this time, still inside the job's own 600 s."""
 
+HOLDING = (
+    "Messages stay in the queue, because WORKER_ON_OUTAGE is hold. Run again when a model answers; with "
+    "WORKER_ON_OUTAGE=degrade the mock answers meanwhile."
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What bounds a run. `idle_timeout_seconds` and `max_runtime_seconds` are None for a run without end."""
+    """What bounds a run. `idle_timeout_seconds` and `max_runtime_seconds` are None for a run without end.
+
+    `holds_on_outage` ends it when no model answers a message: the others would only be put off one by one.
+    """
 
     concurrency: int
     idle_timeout_seconds: float | None
     max_runtime_seconds: float | None
+    holds_on_outage: bool = False
 
     @property
     def batch(self) -> int:
@@ -72,7 +81,7 @@ class Consumer:
         self._stop_requested = asyncio.Event()
         self._slot_freed = asyncio.Event()
         self._waiting_for_store: set[str] = set()
-        self._configuration_broken = False
+        self._cut_short: Ending = "stopped"
         self._busy_until = 0.0
         self.summary = RunSummary()
 
@@ -118,7 +127,7 @@ class Consumer:
                 self._start(delivery)
             if self._is_drained():
                 return "drained"
-        return "configuration" if self._configuration_broken else "stopped"
+        return self._cut_short
 
     async def _wait_for_room(self) -> int:
         """Free slots, as soon as there is a batch of them, or any after the linger; none only after `stop`."""
@@ -161,7 +170,7 @@ class Consumer:
             self._leases.drop(message)
             seconds = self._clock() - started
             comes_again_in = await self._settler.settle(message.delivery, handled)
-            self._expect_again(message.delivery, handled.settlement.reason, comes_again_in)
+            self._expect_again(message.delivery, handled.settlement, comes_again_in)
             self._report(message, handled, seconds)
             self._finish(message)
         except asyncio.CancelledError:
@@ -177,16 +186,23 @@ class Consumer:
         except Exception as error:  # noqa: BLE001  # the one place where a bug in one message must not end the others
             self._crashed(message, error)
 
-    def _expect_again(self, delivery: Delivery, reason: str, seconds: int) -> None:
+    def _expect_again(self, delivery: Delivery, settlement: Settlement, seconds: int) -> None:
         if not seconds:
             return
         # A queue that looks empty only because this run put messages off is not drained.
         self._busy_until = max(self._busy_until, self._clock() + seconds)
-        if reason == StoreUnavailable.kind:
+        if settlement.reason == StoreUnavailable.kind:
             self._waiting_for_store.add(delivery.message_id)
-        if reason == ConfigurationError.kind:
-            # Every further message would meet the same wall.
-            self._configuration_broken = True
+        # In both cases every further message would meet the same wall.
+        if settlement.reason == ConfigurationError.kind:
+            self._cut("configuration", cause=settlement.detail, fix=settlement.fix)
+        elif settlement.reason == NoModelAnswered.kind and self._limits.holds_on_outage:
+            self._cut("outage", cause=settlement.detail, fix=HOLDING)
+
+    def _cut(self, ending: Ending, *, cause: str, fix: str) -> None:
+        if not self._stop_requested.is_set():
+            log.error("run.ending", cause=cause, fix=fix)
+            self._cut_short = ending
             self.stop()
 
     def _report(self, message: InFlight, handled: Handled, seconds: float) -> None:

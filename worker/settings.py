@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     worker_models_script: str | None = Field(
         None, description="The ladder of the stage `script`; default `WORKER_MODELS`."
     )
+    worker_on_outage: Literal["degrade", "hold"] = Field(
+        "degrade",
+        description="When no model answers: `degrade` to the mock, or `hold` messages in the queue and exit 75.",
+    )
     worker_result_ttl_days: int = Field(30, ge=1, le=3650, description="Results expire after this many days.")
     worker_student_key: SecretStr | None = Field(
         None, description="Secret key of the student hash; without it references change with every process."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from services.content.fulfilment import AlreadyFinished, Outcome, OwnedElsewhere, Stored
-from services.errors import ClaimLost, ContentWorkerError, PermanentError, TransientError
+from services.errors import ConfigurationError, ContentWorkerError, PermanentError
 
 _RETRY_FIRST_SECONDS = 10.0
 _RETRY_MAX_SECONDS = 600.0
@@ -27,11 +27,12 @@ class Action(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settlement:
-    """An action and, for everything but a plain success, why."""
+    """An action and, for everything but a plain success, why; and what an operator can do, where there is anything."""
 
     action: Action
     reason: str
     detail: str = ""
+    fix: str = ""
 
 
 def settle_outcome(outcome: Outcome) -> Settlement:
@@ -50,11 +51,9 @@ def settle_error(error: ContentWorkerError) -> Settlement:
     match error:
         case PermanentError():
             return Settlement(action=Action.DEAD_LETTER, reason=error.kind, detail=error.message)
-        case ClaimLost():
-            # The new owner answers; when its result is there, the redelivered message is acked.
-            return Settlement(action=Action.RETRY, reason=error.kind, detail=error.message)
-        case TransientError():
-            return Settlement(action=Action.RETRY, reason=error.kind, detail=error.message)
+        case ConfigurationError():
+            return Settlement(action=Action.RETRY, reason=error.kind, detail=error.message, fix=error.fix)
+    # Transient errors, and a lost claim: its new owner answers, and then the redelivered message is acked.
     return Settlement(action=Action.RETRY, reason=error.kind, detail=error.message)
 
 

@@ -20,6 +20,7 @@ from services.content.catalog.search import TopicSearch
 from services.content.fulfilment import Fulfilment
 from services.content.pipeline import ContentPipeline
 from services.content.results import ResultPolicy
+from services.errors import ConfigurationError
 from services.generation.breaker import Breaker
 from services.generation.ladder import Ladder
 from services.generation.port import LanguageModel, ModelRef, Provider
@@ -81,9 +82,8 @@ def language_model(settings: Settings) -> LanguageModel:
     def rung(ref: ModelRef) -> Rung:
         return Rung(providers[ref.provider], ref, breaker=breakers.setdefault(ref, Breaker()))
 
-    return Ladder(
-        {stage: [rung(ref) for ref in _available(refs, providers)] for stage, refs in ladders.items()}
-    )
+    choose = _without_mock if settings.worker_on_outage == "hold" else _available
+    return Ladder({stage: [rung(ref) for ref in choose(refs, providers)] for stage, refs in ladders.items()})
 
 
 def consumer(
@@ -107,6 +107,7 @@ def consumer(
         concurrency=settings.worker_concurrency,
         idle_timeout_seconds=None if continuous else settings.worker_idle_timeout_seconds,
         max_runtime_seconds=None if continuous else settings.worker_max_runtime_seconds,
+        holds_on_outage=settings.worker_on_outage == "hold",
     )
     return Consumer(
         queue=backend.queue,
@@ -128,6 +129,17 @@ def _available(refs: list[ModelRef], providers: dict[str, Provider]) -> list[Mod
     """The rungs that have what they need. Without a project all of Vertex is replaced by the mock."""
     available = [ref for ref in refs if ref.provider in providers]
     return available or [ModelRef(provider="mock", model="")]
+
+
+def _without_mock(refs: list[ModelRef], providers: dict[str, Provider]) -> list[ModelRef]:
+    """The rungs that a message is held for."""
+    models = [ref for ref in _available(refs, providers) if ref.provider != "mock"]
+    if not models:
+        raise ConfigurationError(
+            "WORKER_ON_OUTAGE is hold, but a ladder has nothing besides the mock to hold messages for.",
+            fix="Set GOOGLE_CLOUD_PROJECT and name a model in WORKER_MODELS, or set WORKER_ON_OUTAGE=degrade.",
+        )
+    return models
 
 
 def _say_offline(settings: Settings) -> None:

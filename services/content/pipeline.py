@@ -52,7 +52,7 @@ class ContentPipeline:
         self._search = search
 
     async def produce(self, request: ContentRequest) -> Content:
-        """Answer one request. Raises `ModelUnavailable` only when the whole ladder of a stage failed."""
+        """Answer one request. Raises `NoModelAnswered` when the whole ladder of a stage failed."""
         if category := screen(request.student_query):
             return _screened(category)
         question = mask_contacts(request.student_query)

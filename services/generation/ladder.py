@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from services.errors import ModelUnavailable
+from services.errors import NoModelAnswered
 from services.generation.port import Answer, AnswerT, Mode, Provenance, RungFailure, Task
 from services.generation.rung import Rung, RungReport
 from services.generation.spend import Spend
@@ -64,6 +64,6 @@ def _mode(rung: Rung, position: int) -> Mode:
     return "live" if position == 0 else "fallback"
 
 
-def _no_answer(stage: str, failures: Sequence[tuple[Rung, RungFailure]]) -> ModelUnavailable:
+def _no_answer(stage: str, failures: Sequence[tuple[Rung, RungFailure]]) -> NoModelAnswered:
     reasons = "; ".join(f"{rung.ref}: {failure.message}" for rung, failure in failures)
-    return ModelUnavailable(f"No rung of the ladder for {stage} answered. {reasons}", kind="no_answer")
+    return NoModelAnswered(f"No rung of the ladder for {stage} answered. {reasons}")

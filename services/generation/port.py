@@ -84,7 +84,7 @@ class LanguageModel(Protocol):
     """Answers tasks."""
 
     async def generate(self, task: Task[AnswerT]) -> Answer[AnswerT]:
-        """Answer the task, or raise `ModelUnavailable` when nothing on the ladder could."""
+        """Answer the task, or raise `NoModelAnswered` when nothing on the ladder could."""
         ...
 
 

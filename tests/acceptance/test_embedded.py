@@ -175,6 +175,7 @@ def test_neither_questions_nor_student_ids_are_logged(desk: Desk) -> None:
         ("WORKER_MODELS_SCRIPT", "vertx:gemini-3.8-flash, mock", "WORKER_MODELS_SCRIPT"),
         ("WORKER_MODELS", "vertex:gemni-3.8-flsh, mock", "gemini-3.8-flash"),
         ("WORKER_BACKEND", "google", "GOOGLE_CLOUD_PROJECT"),
+        ("WORKER_ON_OUTAGE", "hold", "WORKER_ON_OUTAGE"),
         ("WORKER_DATABASE", "/proc/nowhere/worker.db", "/proc/nowhere"),
     ],
 )

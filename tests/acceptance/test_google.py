@@ -206,6 +206,24 @@ def test_an_overloaded_model_is_asked_three_times_and_then_the_mock_answers(
     assert calls == {"nlu": 3, "interest": 3, "script": 3}
 
 
+def test_with_hold_an_outage_leaves_messages_in_the_queue_for_a_later_run(
+    cloud: Callable[..., Cloud],
+) -> None:
+    # Given models that are all down, and an operator who wants no mock
+    project = cloud(Rule(status="UNAVAILABLE"))
+    project.publish(question(1))
+    ran = project("run", WORKER_ON_OUTAGE="hold", WORKER_MODELS="vertex:gemini-3.8-flash, mock")
+    # Then the run says so and nothing is answered
+    assert ran.code == 75, ran.everything
+    assert "WORKER_ON_OUTAGE" in ran.stderr
+    assert {document["status"] for document in project.documents().values()} == {"processing"}
+    # When they are back, a later run answers
+    project.vertex.control.reset()
+    later = project("run", WORKER_ON_OUTAGE="hold", WORKER_IDLE_TIMEOUT_SECONDS="15")
+    assert later.code == 0, later.everything
+    assert {document["mode"] for document in project.documents().values()} == {"live"}
+
+
 def test_a_model_that_recovers_within_three_calls_answers_live(cloud: Callable[..., Cloud]) -> None:
     project = cloud(Rule(stage="nlu", status="UNAVAILABLE", times=2))
     project.publish(question(1))

@@ -6,7 +6,13 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from services.errors import ConfigurationError, PermanentError, QueueUnavailable, StoreUnavailable
+from services.errors import (
+    ConfigurationError,
+    NoModelAnswered,
+    PermanentError,
+    QueueUnavailable,
+    StoreUnavailable,
+)
 from services.messaging.port import Delivery, Message
 from tests.builders import delivery
 from tests.fakes import RecordingPublisher, ScriptedQueue
@@ -403,6 +409,26 @@ def test_a_store_that_refuses_for_good_ends_the_run_instead_of_failing_every_mes
         summary = await rig.run()
         assert (summary.ending, summary.exit_code) == ("configuration", 78)
         assert rig.queue.acked == []
+
+    asyncio.run(scenario())
+
+
+def test_an_outage_of_all_models_ends_a_holding_run_and_leaves_the_messages() -> None:
+    async def scenario() -> None:
+        async def work(_message: InFlight) -> Handled:
+            error = NoModelAnswered("No rung of the ladder for nlu answered.")
+            return Handled(settlement=settle_error(error), request_id="r")
+
+        # Given messages that no model answers, and a run that holds them
+        rig = Rig(ScriptedQueue([deliveries("a", "b"), deliveries("c")]), work, holds_on_outage=True)
+        with capture_logs() as logs:
+            summary = await rig.run()
+        # Then it ends at once, nothing is acked, and one line says what is down
+        assert (summary.ending, summary.exit_code) == ("outage", 75)
+        assert (rig.queue.acked, summary.pulled) == ([], 2)
+        (line,) = [entry for entry in logs if entry["event"] == "run.ending"]
+        assert "No rung" in line["cause"]
+        assert "WORKER_ON_OUTAGE" in line["fix"]
 
     asyncio.run(scenario())
 
