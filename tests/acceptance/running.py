@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,22 @@ def content_worker(
         timeout=TIMEOUT_SECONDS,
     )
     return Ended(code=process.returncode, stdout=process.stdout, stderr=process.stderr)
+
+
+@contextmanager
+def started(
+    *arguments: str, env: Mapping[str, str], cwd: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A command that runs on beside the test; whatever happens, it has ended afterwards."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command(arguments), env=dict(env), cwd=cwd, stdout=pipe, stderr=pipe, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 def command(arguments: Sequence[str]) -> list[str]:

@@ -2,12 +2,12 @@
 
 import json
 import signal
-import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.running import Ended, command, content_worker, environment
+from tests.acceptance.running import Ended, content_worker, environment, started
 
 
 class Desk:
@@ -107,14 +107,12 @@ def test_several_workers_share_one_queue_without_doing_anything_twice(desk: Desk
         {"student_query": f"how do magnets work in motor {number}", "grade_level": 7} for number in range(60)
     ]
     desk("publish", "--file", "-", stdin="\n".join(map(json.dumps, rows)))
-    arguments = command(["run", "--json"])
-    pipe = subprocess.PIPE
-    workers = [
-        subprocess.Popen(arguments, env=desk.env, cwd=desk.folder, stdout=pipe, stderr=pipe, text=True)
-        for _ in range(3)
-    ]
-    # When all have ended
-    outputs = [worker.communicate(timeout=60)[0] for worker in workers]
+    with ExitStack() as running:
+        workers = [
+            running.enter_context(started("run", "--json", env=desk.env, cwd=desk.folder)) for _ in range(3)
+        ]
+        # When all have ended
+        outputs = [worker.communicate(timeout=60)[0] for worker in workers]
     # Then together they did each of them once
     assert [worker.returncode for worker in workers] == [0, 0, 0]
     assert sum(json.loads(output)["pulled"] for output in outputs) == 60
@@ -128,17 +126,15 @@ def test_a_continuous_run_goes_on_past_its_limits_until_a_signal_ends_it_well(
 ) -> None:
     # Given a run that would be over by now, were it not continuous
     env = {**desk.env, "WORKER_MAX_RUNTIME_SECONDS": "0.01", "WORKER_IDLE_TIMEOUT_SECONDS": "0"}
-    arguments = command(["run", "--continuous", "--json"])
-    pipe = subprocess.PIPE
-    running = subprocess.Popen(arguments, env=env, cwd=desk.folder, stdout=pipe, stderr=pipe, text=True)
-    assert running.stderr is not None
-    # When a question arrives while it waits, is answered, and then a signal comes
-    desk("publish", "how do magnets work in motors")
-    for line in running.stderr:
-        if '"message.settled"' in line:
-            break
-    running.send_signal(number)
-    stdout, _ = running.communicate(timeout=30)
+    with started("run", "--continuous", "--json", env=env, cwd=desk.folder) as running:
+        assert running.stderr is not None
+        # When a question arrives while it waits, is answered, and then a signal comes
+        desk("publish", "how do magnets work in motors")
+        for line in running.stderr:
+            if '"message.settled"' in line:
+                break
+        running.send_signal(number)
+        stdout, _ = running.communicate(timeout=30)
     # Then it ends well
     summary = json.loads(stdout)
     assert (running.returncode, summary["ending"], summary["results"]) == (0, "stopped", {"completed": 1})

@@ -2,12 +2,11 @@
 
 import signal
 import socket
-import subprocess
 import sys
 
 import pytest
 
-from tests.acceptance.running import command, content_worker, environment
+from tests.acceptance.running import content_worker, environment, started
 from tests.emulators.google import EmulatorHosts
 
 pytestmark = pytest.mark.emulators
@@ -41,20 +40,20 @@ def test_without_a_command_the_export_lines_are_printed_and_a_signal_stops_every
     number: signal.Signals,
 ) -> None:
     # Given running emulators
-    process = subprocess.Popen(command(["emulators"]), env=environment(), stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    exports = {}
-    for line in process.stdout:
-        if line.startswith("#"):
-            break
-        name, _, value = line.removeprefix("export ").strip().partition("=")
-        exports[name] = value
-    hosts = [exports[f"{name}_EMULATOR_HOST"] for name in ("PUBSUB", "FIRESTORE", "VERTEX")]
-    assert all(map(is_listening, hosts))
-    assert (exports["WORKER_BACKEND"], bool(exports["GOOGLE_CLOUD_PROJECT"])) == ("google", True)
-    # When they are told to stop
-    process.send_signal(number)
-    process.communicate(timeout=60)
+    with started("emulators", env=environment()) as process:
+        assert process.stdout is not None
+        exports = {}
+        for line in process.stdout:
+            if line.startswith("#"):
+                break
+            name, _, value = line.removeprefix("export ").strip().partition("=")
+            exports[name] = value
+        hosts = [exports[f"{name}_EMULATOR_HOST"] for name in ("PUBSUB", "FIRESTORE", "VERTEX")]
+        assert all(map(is_listening, hosts))
+        assert (exports["WORKER_BACKEND"], bool(exports["GOOGLE_CLOUD_PROJECT"])) == ("google", True)
+        # When they are told to stop
+        process.send_signal(number)
+        process.communicate(timeout=60)
     # Then nothing of them is left
     assert not any(map(is_listening, hosts))
     assert process.returncode in (0, 128 + number)

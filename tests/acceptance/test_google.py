@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from google.cloud.firestore_v1.async_client import AsyncClient
 from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient, types
 
-from tests.acceptance.running import Ended, command, content_worker, environment
+from tests.acceptance.running import Ended, content_worker, environment, started
 from tests.builders import message_bytes
 from tests.emulators.google import EmulatorHosts
 from tests.emulators.vertex_faults import Faults, Rule
@@ -280,20 +279,14 @@ def test_sigterm_in_the_middle_gives_unfinished_work_back_and_the_next_run_finis
     # Given a worker with four slots in the middle of 40 messages whose every stage takes its time
     project = cloud(latency_seconds=0.4)
     project.publish(*(question(number) for number in range(40)))
-    first = subprocess.Popen(
-        command(["run", "--json"]),
-        env={**project.env, "WORKER_CONCURRENCY": "4"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert first.stderr is not None
-    for line in first.stderr:
-        if '"message.settled"' in line:
-            break
-    # When it is told to stop
-    first.send_signal(signal.SIGTERM)
-    stdout, _ = first.communicate(timeout=30)
+    with started("run", "--json", env={**project.env, "WORKER_CONCURRENCY": "4"}) as first:
+        assert first.stderr is not None
+        for line in first.stderr:
+            if '"message.settled"' in line:
+                break
+        # When it is told to stop
+        first.send_signal(signal.SIGTERM)
+        stdout, _ = first.communicate(timeout=30)
     # Then it ends well, with work left
     assert first.returncode == 0
     summary = json.loads(stdout)

@@ -16,8 +16,10 @@ PROJECT = "local-emulators"
 
 def main(command: Sequence[str]) -> int:
     """Start everything; run the command against it, or wait for Ctrl-C; stop everything."""
-    # SIGTERM becomes the exception that unwinds the stack below, as Ctrl-C does.
+    # Both signals become the exception that unwinds the stack below, also where the shell has told its background
+    # processes to ignore Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with ExitStack() as running:
         try:
             hosts = running.enter_context(GoogleEmulators())
