@@ -11,7 +11,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.errors import ConfigurationError, NoModelAnswered, QueueUnavailable, StoreUnavailable
+from services.errors import (
+    ConfigurationError,
+    ContentWorkerError,
+    NoModelAnswered,
+    QueueUnavailable,
+    StoreUnavailable,
+)
 from services.messaging.port import Delivery, MessageQueue
 from worker.handler import Handled, MessageHandler
 from worker.lease import InFlight, LeaseKeeper
@@ -40,14 +46,14 @@ HOLDING = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What bounds a run. `idle_timeout_seconds` and `max_runtime_seconds` are None for a run without end.
+    """What bounds a run. `idle_timeout_seconds` and `max_runtime_seconds` are infinite for a run without end.
 
     `holds_on_outage` ends it when no model answers a message: the others would only be put off one by one.
     """
 
     concurrency: int
-    idle_timeout_seconds: float | None
-    max_runtime_seconds: float | None
+    idle_timeout_seconds: float
+    max_runtime_seconds: float
     holds_on_outage: bool = False
 
     @property
@@ -95,6 +101,7 @@ class Consumer:
         """Consume until the run ends by itself or by `stop`. Raises nothing that the queue or a message caused."""
         started = self._clock()
         keeper = asyncio.create_task(self._leases.run())
+        keeper.add_done_callback(self._lease_keeper_ended)
         try:
             self.summary.ending = await self._consume(started)
         except QueueUnavailable as error:
@@ -144,16 +151,14 @@ class Consumer:
         return 0
 
     def _is_out_of_time(self, started: float) -> bool:
-        limit = self._limits.max_runtime_seconds
-        return limit is not None and self._clock() - started >= limit
+        return self._clock() - started >= self._limits.max_runtime_seconds
 
     def _is_drained(self) -> bool:
         now = self._clock()
         if self._in_flight:
             self._busy_until = max(self._busy_until, now)
             return False
-        idle_timeout = self._limits.idle_timeout_seconds
-        return idle_timeout is not None and now - self._busy_until >= idle_timeout
+        return now - self._busy_until >= self._limits.idle_timeout_seconds
 
     def _start(self, delivery: Delivery) -> None:
         message = InFlight(delivery)
@@ -179,9 +184,11 @@ class Consumer:
                 raise
             log.info("message.claim_lost", message_id=message.delivery.message_id)
             self._finish(message)
-        except QueueUnavailable as error:
+        except ContentWorkerError as error:
             # The result is stored or the message unsettled; either way its lease ends and it comes again.
             log.warning("message.not_settled", message_id=message.delivery.message_id, cause=error.message)
+            if isinstance(error, ConfigurationError):
+                self._cut("configuration", cause=error.message, fix=error.fix)
             self._finish(message)
         except Exception as error:  # noqa: BLE001  # the one place where a bug in one message must not end the others
             self._crashed(message, error)
@@ -233,6 +240,16 @@ class Consumer:
             fix="This is a bug. The message was not acked and will be delivered again; please report the place.",
         )
         self._finish(message)
+
+    def _lease_keeper_ended(self, keeper: asyncio.Task[None]) -> None:
+        if keeper.cancelled() or (error := keeper.exception()) is None:
+            return
+        # Without renewals messages are delivered twice; better to stop while the leases last.
+        self.summary.bugs += 1
+        log.error(
+            "leases.crashed", error=type(error).__name__, fix="This is a bug; the run ends in good order."
+        )
+        self.stop()
 
     def _finish(self, message: InFlight) -> None:
         self._leases.drop(message)

@@ -31,10 +31,10 @@ async def run_demo() -> int:
     click.echo(f"Publishing {len(questions)} questions to an embedded queue, then draining it offline ...\n")
     with tempfile.TemporaryDirectory(prefix="content-worker-demo-") as folder:
         settings = _settings(Path(folder))
-        async with connect(settings) as backend:
+        async with language_model(settings) as model, connect(settings) as backend:
             await backend.publisher.publish(settings.worker_topic, [_message(q) for q in questions])
             await _claim_elsewhere(backend)
-            worker = consumer(settings, backend, model=language_model(settings))
+            worker = consumer(settings, backend, model=model)
             async with stopped_by_signals(worker):
                 summary = await worker.run()
             await _show(backend, len(questions) + 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from services.content.ownership import Ownership
-from services.errors import ClaimLost, QueueUnavailable, StoreUnavailable
+from services.errors import ClaimLost, ContentWorkerError
 from services.messaging.port import Delivery, MessageQueue
 
 log = structlog.get_logger()
@@ -51,7 +51,11 @@ class LeaseKeeper:
         self._in_flight.discard(message)
 
     async def run(self) -> None:
-        """Renew until cancelled. A renewal that fails is tried again at the next turn: leases outlive several."""
+        """Renew until cancelled.
+
+        A renewal that fails is tried again at the next turn: leases outlive several. What ends the run for good,
+        such as a lost permission, is met and told by the work itself.
+        """
         while True:
             await self._sleep(RENEW_EVERY_SECONDS)
             await self.renew()
@@ -69,7 +73,7 @@ class LeaseKeeper:
     async def _extend(self, deliveries: list[Delivery]) -> None:
         try:
             await self._queue.extend(deliveries, seconds=LEASE_SECONDS)
-        except QueueUnavailable as error:
+        except ContentWorkerError as error:
             log.warning("lease.not_renewed", messages=len(deliveries), cause=error.message)
 
     async def _renew_claim(self, message: InFlight) -> None:
@@ -81,5 +85,5 @@ class LeaseKeeper:
             message.claim_lost = True
             if message.task is not None:
                 message.task.cancel()
-        except StoreUnavailable as error:
+        except ContentWorkerError as error:
             log.warning("claim.not_renewed", cause=error.message)

@@ -26,8 +26,7 @@ async def run_worker(*, continuous: bool, as_json: bool) -> int:
     logs.configure(level=settings.log_level, log_format=settings.log_format)
     _greet(settings)
     try:
-        model = language_model(settings)
-        async with connect(settings) as backend:
+        async with language_model(settings) as model, connect(settings) as backend:
             await backend.provisioner.verify()
             await backend.results.get("startup-check")
             worker = consumer(settings, backend, model=model, continuous=continuous)

@@ -4,6 +4,7 @@ Adapters are imported where they are chosen: a worker on the embedded backend ne
 CPU), and `--help` loads neither.
 """
 
+import math
 import os
 import secrets
 import socket
@@ -66,24 +67,27 @@ async def connect(settings: Settings) -> AsyncIterator[Backend]:
             yield await _embedded_backend(settings, stack)
 
 
-def language_model(settings: Settings) -> LanguageModel:
-    """The ladders of all stages. Raises `ConfigurationError` naming the variable that holds a bad one."""
+@asynccontextmanager
+async def language_model(settings: Settings) -> AsyncIterator[LanguageModel]:
+    """The ladders of all stages; connections to models are closed at the end.
+
+    Raises `ConfigurationError` naming the variable that holds a bad ladder.
+    """
     ladders = {
         stage: parse_ladder(text, setting=name, default_location=settings.google_cloud_location)
         for stage, (name, text) in settings.ladders().items()
     }
-    providers: dict[str, Provider] = {"mock": MockProvider()}
-    if settings.google_cloud_project or settings.vertex_emulator_host:
-        providers["vertex"] = _vertex(settings)
-    else:
-        _say_offline(settings)
-    breakers: dict[ModelRef, Breaker] = {}
-
-    def rung(ref: ModelRef) -> Rung:
-        return Rung(providers[ref.provider], ref, breaker=breakers.setdefault(ref, Breaker()))
-
     choose = _without_mock if settings.worker_on_outage == "hold" else _available
-    return Ladder({stage: [rung(ref) for ref in choose(refs, providers)] for stage, refs in ladders.items()})
+    breakers: dict[ModelRef, Breaker] = {}
+    async with AsyncExitStack() as stack:
+        providers = _providers(settings, stack)
+
+        def rung(ref: ModelRef) -> Rung:
+            return Rung(providers[ref.provider], ref, breaker=breakers.setdefault(ref, Breaker()))
+
+        yield Ladder(
+            {stage: [rung(ref) for ref in choose(refs, providers)] for stage, refs in ladders.items()}
+        )
 
 
 def consumer(
@@ -103,17 +107,16 @@ def consumer(
         claim_lifetime=CLAIM_LIFETIME,
         now=lambda: datetime.now(UTC),
     )
+    idle_timeout = math.inf if continuous else settings.worker_idle_timeout_seconds
     limits = Limits(
         concurrency=settings.worker_concurrency,
-        idle_timeout_seconds=None if continuous else settings.worker_idle_timeout_seconds,
-        max_runtime_seconds=None if continuous else settings.worker_max_runtime_seconds,
+        idle_timeout_seconds=idle_timeout,
+        max_runtime_seconds=math.inf if continuous else settings.worker_max_runtime_seconds,
         holds_on_outage=settings.worker_on_outage == "hold",
     )
     return Consumer(
         queue=backend.queue,
-        puller=Puller(
-            backend.queue, wait_seconds=min(PULL_WAIT_SECONDS, settings.worker_idle_timeout_seconds)
-        ),
+        puller=Puller(backend.queue, wait_seconds=min(PULL_WAIT_SECONDS, idle_timeout)),
         handler=MessageHandler(fulfilment),
         leases=LeaseKeeper(backend.queue),
         settler=Settler(
@@ -151,15 +154,22 @@ def _say_offline(settings: Settings) -> None:
         )
 
 
-def _vertex(settings: Settings) -> Provider:
+def _providers(settings: Settings, stack: AsyncExitStack) -> dict[str, Provider]:
+    mock = MockProvider()
+    if not (settings.google_cloud_project or settings.vertex_emulator_host):
+        _say_offline(settings)
+        return {"mock": mock}
+
     from services.generation.providers.vertex import VertexProvider
 
-    return VertexProvider(
+    vertex = VertexProvider(
         project=settings.google_cloud_project or EMULATED_PROJECT,
         emulator_host=settings.vertex_emulator_host,
         # Of one message two stages run side by side.
         calls_at_once=2 * settings.worker_concurrency,
     )
+    stack.push_async_callback(vertex.close)
+    return {"mock": mock, "vertex": vertex}
 
 
 def _result_policy(settings: Settings) -> ResultPolicy:

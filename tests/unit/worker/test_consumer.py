@@ -1,6 +1,7 @@
 """The loop: what is pulled, how it is settled, and how a run ends."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -61,7 +62,7 @@ class Rig:
         self.publisher = RecordingPublisher()
         self.leases = LeaseKeeper(queue)
         handler = type("Handler", (), {"handle": staticmethod(work)})()
-        chosen = {"concurrency": 8, "idle_timeout_seconds": 0.0, "max_runtime_seconds": None, **limits}
+        chosen = {"concurrency": 8, "idle_timeout_seconds": 0.0, "max_runtime_seconds": math.inf, **limits}
         self.consumer = Consumer(
             queue=queue,
             puller=Puller(queue, clock=self.clock, sleep=self.clock.sleep),
@@ -429,6 +430,40 @@ def test_an_outage_of_all_models_ends_a_holding_run_and_leaves_the_messages() ->
         (line,) = [entry for entry in logs if entry["event"] == "run.ending"]
         assert "No rung" in line["cause"]
         assert "WORKER_ON_OUTAGE" in line["fix"]
+
+    asyncio.run(scenario())
+
+
+def test_a_dead_letter_topic_that_is_gone_ends_the_run_instead_of_looking_like_a_bug() -> None:
+    async def scenario() -> None:
+        async def work(_message: InFlight) -> Handled:
+            settlement = Settlement(action=Action.DEAD_LETTER, reason="not_json")
+            return Handled(settlement=settlement, request_id=None, dead_letter=Message(data=b"x"))
+
+        rig = Rig(ScriptedQueue([deliveries("bad"), deliveries("later")]), work, concurrency=1)
+        rig.publisher.error = ConfigurationError("The topic is gone.", fix="Provision it.")
+        summary = await rig.run()
+        assert (summary.ending, summary.bugs, summary.exit_code) == ("configuration", 0, 78)
+        assert rig.queue.acked == []
+
+    asyncio.run(scenario())
+
+
+def test_a_run_whose_leases_are_not_renewed_any_more_ends(monkeypatch: Any) -> None:
+    async def scenario() -> None:
+        # Given a bug in the renewals
+        rig = Rig(ScriptedQueue([deliveries("a")]), idle_timeout_seconds=math.inf)
+
+        async def crash() -> None:
+            raise KeyError("SECRET")
+
+        monkeypatch.setattr(rig.leases, "run", crash)
+        # When a run without end meets it
+        with capture_logs() as logs:
+            summary = await rig.run()
+        # Then it ends in good order and says that it was a bug
+        assert (summary.ending, summary.bugs, summary.exit_code) == ("stopped", 1, 1)
+        assert "SECRET" not in str(logs)
 
     asyncio.run(scenario())
 

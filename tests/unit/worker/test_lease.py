@@ -3,8 +3,16 @@
 import asyncio
 from datetime import datetime, timedelta
 
+import pytest
+
 from services.content.ownership import Ownership
-from services.errors import ClaimLost, QueueUnavailable, StoreUnavailable
+from services.errors import (
+    ClaimLost,
+    ConfigurationError,
+    ContentWorkerError,
+    QueueUnavailable,
+    StoreUnavailable,
+)
 from services.storage.port import Claim
 from tests.builders import NOON, delivery
 from tests.fakes import MemoryStore, ScriptedQueue
@@ -87,7 +95,11 @@ def test_losing_the_claim_cancels_the_work() -> None:
     asyncio.run(scenario())
 
 
-def test_an_outage_of_queue_or_store_does_not_end_the_renewals() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [QueueUnavailable("down"), StoreUnavailable("down"), ConfigurationError("no right", fix="grant it")],
+)
+def test_an_outage_of_queue_or_store_does_not_end_the_renewals(error: ContentWorkerError) -> None:
     async def scenario() -> None:
         # Given a queue and a store that fail
         store, now = MemoryStore(), Moment()
@@ -95,13 +107,13 @@ def test_an_outage_of_queue_or_store_does_not_end_the_renewals() -> None:
         now.at = NOON + timedelta(seconds=90)
 
         def fail(_method: str) -> None:
-            raise StoreUnavailable("down")
+            raise error
 
         store.before = fail
 
         class Down(ScriptedQueue):
             async def extend(self, *_args: object, **_options: object) -> None:
-                raise QueueUnavailable("down")
+                raise error
 
         message = InFlight(delivery(), ownership=ownership)
         keeper = LeaseKeeper(Down())
