@@ -1,8 +1,9 @@
 """How well questions are understood offline: retrieval and `understand_offline`, against labelled questions.
 
 `tests/data/questions.jsonl` was written by people who had not seen the catalogue. The part with `split: tune` may be
-looked at while improving things; of the other part (`held_out`), written when the search was finished, only the figures
-are shown, so that they stay honest. Whoever tunes on a held-out question moves it to `tune` and writes a new one.
+looked at while improving things. Of the other part (`held_out`), written after a first round of tuning, only the
+figures are shown, so that they stay honest. Whoever tunes on a held-out question moves it to `tune` and writes a new
+one.
 """
 
 import argparse

@@ -54,8 +54,8 @@ Examples:
   content-worker run --json | jq .results
 
 \b
-Exit codes: 0 drained, or stopped in time with work left; 75 queue or store unreachable, nothing is lost;
-78 a setting that only a person can mend; 1 a bug.
+Exit codes: 0 drained, or stopped in time with work left; 75 queue or store unreachable, or no model
+answers and WORKER_ON_OUTAGE is hold, nothing is lost; 78 a setting that only a person can mend; 1 a bug.
 """
 )
 @click.option("--continuous", is_flag=True, help="Keep going: no idle timeout, no maximum runtime.")

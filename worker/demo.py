@@ -72,6 +72,9 @@ def _settings(folder: Path) -> Settings:
         worker_models_nlu=None,
         worker_models_interest=None,
         worker_models_script=None,
+        worker_on_outage="degrade",
+        google_cloud_project=None,
+        vertex_emulator_host=None,
         worker_idle_timeout_seconds=IDLE_SECONDS,
         worker_student_key="the demo has no secrets",
     )

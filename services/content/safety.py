@@ -2,7 +2,8 @@
 
 import re
 
-# The look-behind lets a match begin only where a word does: without it a long text without spaces takes minutes.
+# The look-behind lets a match begin only where a word does. Without it 20,000 letters in a row take a second, and
+# twice as many four times as long.
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(
     r"""(?<![\w.,+])(?:

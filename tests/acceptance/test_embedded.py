@@ -41,6 +41,21 @@ def test_the_demo_shows_a_result_of_every_kind(desk: Desk) -> None:
     assert list(desk.folder.iterdir()) == []
 
 
+def test_the_demo_is_the_same_in_a_shell_that_is_set_up_for_production(desk: Desk) -> None:
+    production = {
+        "WORKER_BACKEND": "google",
+        "WORKER_MODELS": "vertex:gemini-3.8-flash",
+        "WORKER_MODELS_SCRIPT": "vertex:gemini-3.8-flash",
+        "WORKER_ON_OUTAGE": "hold",
+        "GOOGLE_CLOUD_PROJECT": "school-project",
+        "PUBSUB_EMULATOR_HOST": "127.0.0.1:9",
+        "VERTEX_EMULATOR_HOST": "127.0.0.1:9",
+    }
+    shown = desk("demo", **production)
+    assert shown.code == 0, shown.everything
+    assert "(12 mock)" in shown.stdout
+
+
 def test_a_question_is_published_answered_and_shown(desk: Desk) -> None:
     # Given a published question
     published = desk(
