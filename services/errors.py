@@ -6,10 +6,11 @@
     │  │  └─ NoModelAnswered       the same for a whole ladder
     │  ├─ StoreUnavailable
     │  └─ QueueUnavailable
-    ├─ PermanentError          trying the same again cannot help   → DEAD_LETTER
+    ├─ PermanentError          trying the same again cannot help   → DEAD_LETTER at once
     │  ├─ MessageDecodeError     the bytes on the queue are not a request
     │  ├─ ModelRejected          this model will refuse every such call: retired, forbidden, malformed
     │  └─ ModelAnswerInvalid     the model answered, but not what was asked, twice
+    ├─ RequestFailed           every model failed at this request  → RETRY, counted; DEAD_LETTER after five alike
     ├─ ClaimLost               somebody else owns the request now  → drop the work quietly
     └─ ConfigurationError      the operator must act               → exit 78 before anything is pulled
 
@@ -63,7 +64,7 @@ class ModelUnavailable(TransientError):
 
 
 class NoModelAnswered(ModelUnavailable):
-    """Every rung of a stage's ladder failed; the message names each one's reason."""
+    """Every rung of a stage's ladder failed, one of them at least for want of a service; the message says why."""
 
     kind = "no_answer"
 
@@ -114,6 +115,19 @@ class ModelAnswerInvalid(PermanentError):
 
     def __init__(self, message: str, *, kind: str) -> None:
         super().__init__(message)
+        self.kind = kind
+
+
+class RequestFailed(ContentWorkerError):
+    """Every rung of the ladder of `stage` failed, and each because of this very request.
+
+    Another time may bring another answer, but not for ever: these failures are counted. `kind` is that of the last
+    rung which failed at it; rungs that were only out of the message's allowance say nothing.
+    """
+
+    def __init__(self, message: str, *, stage: str, kind: str) -> None:
+        super().__init__(message)
+        self.stage = stage
         self.kind = kind
 
 

@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
 
-from services.errors import ClaimLost, QueueUnavailable
+from services.errors import QueueUnavailable
 from services.generation.port import Answer, AnswerT, Provenance, Task
 from services.messaging.port import Delivery, Message
 from services.storage import claims
-from services.storage.port import Busy, Claim, Document, Finished
+from services.storage.port import NO_CHANGES, Busy, Claim, Document, Finished
 
 LIVE = Provenance(mode="live", provider="fake", model="fake-1", attempts=1, latency_ms=5, cost_usd=0.001)
 
@@ -94,7 +94,10 @@ class RecordingPublisher:
 
 
 class MemoryStore:
-    """A result store in a dictionary. `before` is called with the method's name, to raise or to interfere."""
+    """A result store in a dictionary. `before` is called with the method's name, to raise or to interfere.
+
+    It has no clock of its own: leases end by the caller's, and documents do not expire.
+    """
 
     def __init__(self, before: Callable[[str], None] = lambda _method: None) -> None:
         self.documents: dict[str, dict[str, Any]] = {}
@@ -102,30 +105,52 @@ class MemoryStore:
         self.before = before
 
     async def claim(
-        self, request_id: str, document: Document, *, owner: str, now: datetime, expires_at: datetime
+        self, request_id: str, document: Document, *, owner: str, now: datetime, lifetime: timedelta
     ) -> Claim | Busy | Finished:
         self.before("claim")
-        stored = self.documents.get(request_id)
+        lease = claims.new_lease(owner, now=now, lifetime=lifetime)
+        stored = self._find(request_id)
         if stored is None:
-            owned = claims.claimed(document, owner=owner, expires_at=expires_at)
-        elif reason := claims.held(stored, now=now):
-            return reason
+            mine = claims.claimed(document, lease)
+        elif answer := claims.claim_existing(request_id, stored, owner=owner, now=now):
+            return answer
         else:
-            owned = claims.taken_over(stored, document, owner=owner, expires_at=expires_at)
-        return claims.claim_of(request_id, owned, version=self._write("claim", request_id, owned))
+            mine = claims.taken_over(stored.document, document, lease)
+        return claims.claim_of(request_id, mine, version=self._write("claim", request_id, mine))
 
-    async def extend(self, claim: Claim, *, expires_at: datetime) -> Claim:
+    async def extend(
+        self, claim: Claim, *, now: datetime, lifetime: timedelta, changes: Document = NO_CHANGES
+    ) -> Claim:
         self.before("extend")
-        self._check(claim)
-        stored = self.documents[claim.request_id]
-        renewed = {**stored, "claim": {"owner": claim.owner, "expires_at": expires_at}}
-        version = self._write("extend", claim.request_id, renewed)
-        return claims.claim_of(claim.request_id, renewed, version=version)
+        stored = claims.owned(self._find(claim.request_id), claim)
+        fields = {**changes, "claim": claims.new_lease(claim.owner, now=now, lifetime=lifetime)}
+        version = self._write("extend", claim.request_id, {**stored.document, **fields})
+        return claims.renewed(claim, fields, version=version)
 
     async def complete(self, claim: Claim, document: Document) -> None:
         self.before("complete")
-        self._check(claim)
-        self._write("complete", claim.request_id, dict(document))
+        stored = self._find(claim.request_id)
+        if stored is None or stored.document != document:
+            claims.owned(stored, claim)
+            self._write("complete", claim.request_id, dict(document))
+
+    async def debts(self, limit: int) -> Sequence[Document]:
+        self.before("debts")
+        owing = [document for document in self.documents.values() if document.get("debt")]
+        return sorted(owing, key=lambda document: document["debt"]["since"])[:limit]
+
+    async def claim_debt(
+        self, request_id: str, *, owner: str, now: datetime, lifetime: timedelta
+    ) -> Claim | None:
+        self.before("claim_debt")
+        stored = self._find(request_id)
+        if stored and claims.is_held_by(owner, stored.document):
+            return claims.claim_of(request_id, stored.document, version=stored.version)
+        if stored is None or not claims.may_be_repaid(stored, now=now):
+            return None
+        lease = claims.new_lease(owner, now=now, lifetime=lifetime)
+        mine = {**stored.document, **claims.debt_claimed(stored.document, lease)}
+        return claims.claim_of(request_id, mine, version=self._write("claim_debt", request_id, mine))
 
     def take_over(self, request_id: str) -> None:
         """What another worker does once the claim has expired."""
@@ -133,11 +158,11 @@ class MemoryStore:
         stored["claim"] = {**stored["claim"], "owner": "another worker"}
         stored["attempt"] += 1
 
+    def _find(self, request_id: str) -> claims.Stored | None:
+        document = self.documents.get(request_id)
+        return claims.Stored(document=document, version=len(self.writes)) if document else None
+
     def _write(self, method: str, request_id: str, document: dict[str, Any]) -> int:
         self.writes.append(method)
         self.documents[request_id] = document
         return len(self.writes)
-
-    def _check(self, claim: Claim) -> None:
-        if not claims.is_owned(self.documents[claim.request_id], claim):
-            raise ClaimLost("Another worker owns the request now.")

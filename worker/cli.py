@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from services.errors import ConfigurationError, TransientError
+from worker.cli_dead_letters import dead_letters
 from worker.summary import EXIT_CONFIGURATION, EXIT_OUTAGE
 
 EXAMPLE_QUESTION = "Explain quantum entanglement using soccer"
@@ -138,6 +139,30 @@ def results(
         ctx.exit(1)
 
 
+@cli.command(
+    epilog="""\b
+Examples:
+  content-worker heal --dry-run            how many results are owed a better answer
+  content-worker heal --per-minute 30      repay them slowly, the oldest first
+
+\b
+Asks the top rung of every ladder, after one small call that checks whether it answers. A result is replaced only by
+a better one, which keeps how the old one came about. Exit codes: 0 done, 75 the models do not answer, nothing is
+lost; 78 a setting that only a person can mend.
+"""
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=500, show_default=True)
+@click.option("--per-minute", type=click.FloatRange(0.1, 6000), default=60, show_default=True)
+@click.option("--dry-run", is_flag=True, help="Only count the debts.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+@click.pass_context
+def heal(ctx: click.Context, *, limit: int, per_minute: float, dry_run: bool, as_json: bool) -> None:
+    """Answer degraded results again, now that the models are back."""
+    from worker.healing import heal as run_heal
+
+    ctx.exit(asyncio.run(run_heal(limit=limit, per_minute=per_minute, dry_run=dry_run, as_json=as_json)))
+
+
 @cli.command(epilog="\b\nExample:\n  content-worker provision && content-worker run")
 def provision() -> None:
     """Create the topics and subscriptions that are missing. Running it again changes nothing."""
@@ -173,6 +198,9 @@ def emulators(command: tuple[str, ...]) -> None:
     from worker.emulating import become_emulators
 
     become_emulators(command)
+
+
+cli.add_command(dead_letters)
 
 
 def main() -> None:

@@ -5,20 +5,18 @@ have, and its delivery attempts are spent for nothing.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from services.errors import (
-    ConfigurationError,
-    ContentWorkerError,
-    NoModelAnswered,
-    QueueUnavailable,
-    StoreUnavailable,
-)
+from services.content.failures import BUG, place_of
+from services.content.models import Failure
+from services.errors import ConfigurationError, ContentWorkerError, NoModelAnswered, QueueUnavailable
 from services.messaging.port import Delivery, MessageQueue
+from services.storage.patience import Patience
 from worker.handler import Handled, MessageHandler
 from worker.lease import InFlight, LeaseKeeper
 from worker.pace import BATCHES
@@ -74,6 +72,7 @@ class Consumer:
         leases: LeaseKeeper,
         settler: Settler,
         limits: Limits,
+        patience: Patience,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
@@ -82,11 +81,11 @@ class Consumer:
         self._leases = leases
         self._settler = settler
         self._limits = limits
+        self._patience = patience
         self._clock = clock
         self._in_flight: set[InFlight] = set()
         self._stop_requested = asyncio.Event()
         self._slot_freed = asyncio.Event()
-        self._waiting_for_store: set[str] = set()
         self._cut_short: Ending = "stopped"
         self._busy_until = 0.0
         self.summary = RunSummary()
@@ -116,17 +115,17 @@ class Consumer:
             await self._drain()
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
-        self.summary.waiting_for_store = len(self._waiting_for_store)
         self.summary.seconds = self._clock() - started
         return self.summary
 
     async def _consume(self, started: float) -> Ending:
         self._busy_until = self._clock()
         while not self._stop_requested.is_set():
-            if self._is_out_of_time(started):
+            seconds_left = self._limits.max_runtime_seconds - (self._clock() - started)
+            if seconds_left <= 0:
                 return "max_runtime"
-            room = await self._wait_for_room()
-            deliveries = await self._puller.pull(min(room, self._limits.batch)) if room else ()
+            room = await self._wait_for_room(seconds_left)
+            deliveries = await self._pull(min(room, self._limits.batch), seconds_left) if room else ()
             if self._stop_requested.is_set():
                 await self._give_back(deliveries)
                 break
@@ -136,22 +135,28 @@ class Consumer:
                 return "drained"
         return self._cut_short
 
-    async def _wait_for_room(self) -> int:
-        """Free slots, as soon as there is a batch of them, or any after the linger; none only after `stop`."""
+    async def _pull(self, limit: int, patience_seconds: float) -> Sequence[Delivery]:
+        deliveries = await self._puller.pull(limit, patience_seconds=patience_seconds)
+        if self._puller.was_away:
+            self._busy_until = self._clock()  # all that time nobody could have seen a message
+        return deliveries
+
+    async def _wait_for_room(self, seconds_left: float) -> int:
+        """Free slots, as soon as there is a batch of them, or any after the linger.
+
+        None after `stop`, and when every slot is held until the time is over.
+        """
         while not self._stop_requested.is_set():
             free = self._limits.concurrency - len(self._in_flight)
             if free >= self._limits.batch:
                 return free
             self._slot_freed.clear()
             try:
-                async with asyncio.timeout(BATCH_LINGER_SECONDS if free else None):
+                async with asyncio.timeout(BATCH_LINGER_SECONDS if free else _finite(seconds_left)):
                     await self._slot_freed.wait()
             except TimeoutError:
                 return free
         return 0
-
-    def _is_out_of_time(self, started: float) -> bool:
-        return self._clock() - started >= self._limits.max_runtime_seconds
 
     def _is_drained(self) -> bool:
         now = self._clock()
@@ -163,7 +168,6 @@ class Consumer:
     def _start(self, delivery: Delivery) -> None:
         message = InFlight(delivery)
         self.summary.pulled += 1
-        self._waiting_for_store.discard(delivery.message_id)
         self._in_flight.add(message)
         self._leases.keep(message)
         message.task = asyncio.create_task(self._work(message))
@@ -175,7 +179,7 @@ class Consumer:
             self._leases.drop(message)
             seconds = self._clock() - started
             comes_again_in = await self._settler.settle(message.delivery, handled)
-            self._expect_again(message.delivery, handled.settlement, comes_again_in)
+            self._expect_again(handled.settlement, comes_again_in)
             self._report(message, handled, seconds)
             self._finish(message)
         except asyncio.CancelledError:
@@ -193,13 +197,11 @@ class Consumer:
         except Exception as error:  # noqa: BLE001  # the one place where a bug in one message must not end the others
             self._crashed(message, error)
 
-    def _expect_again(self, delivery: Delivery, settlement: Settlement, seconds: int) -> None:
+    def _expect_again(self, settlement: Settlement, seconds: int) -> None:
         if not seconds:
             return
         # A queue that looks empty only because this run put messages off is not drained.
         self._busy_until = max(self._busy_until, self._clock() + seconds)
-        if settlement.reason == StoreUnavailable.kind:
-            self._waiting_for_store.add(delivery.message_id)
         # In both cases every further message would meet the same wall.
         if settlement.reason == ConfigurationError.kind:
             self._cut("configuration", cause=settlement.detail, fix=settlement.fix)
@@ -221,25 +223,28 @@ class Consumer:
             facts["detail"] = settlement.detail
         if document is not None:
             self.summary.add_result(document)
-            facts |= {key: document[key] for key in ("status", "mode", "cost_usd", "attempt")}
+            facts |= {key: document[key] for key in ("status", "mode", "cost_usd", "saved_usd", "attempt")}
+        if (failure := handled.failure) is not None:
+            facts |= {"stage": failure.stage, "fingerprint": failure.fingerprint, "failures": failure.count}
+            self._tell_bug(message, failure)
         level = log.warning if settlement.action in (Action.DEAD_LETTER, Action.RETRY) else log.info
         level("message.settled", message_id=message.delivery.message_id, **facts)
 
+    def _tell_bug(self, message: InFlight, failure: Failure) -> None:
+        if failure.kind == BUG:
+            self._bug(
+                message, failure.message, "It is tried again, and becomes a dead letter after five times."
+            )
+
     def _crashed(self, message: InFlight, error: Exception) -> None:
         # Only the kind of the error and where it was raised: its text may quote the message.
-        where = error.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "unknown"
-        self.summary.bugs += 1
-        log.error(
-            "message.crashed",
-            message_id=message.delivery.message_id,
-            error=type(error).__name__,
-            place=place,
-            fix="This is a bug. The message was not acked and will be delivered again; please report the place.",
-        )
+        cause = f"{type(error).__name__} at {place_of(error)}: a bug; please report the place."
+        self._bug(message, cause, "The message was not acked and will be delivered again.")
         self._finish(message)
+
+    def _bug(self, message: InFlight, cause: str, fix: str) -> None:
+        self.summary.bugs += 1
+        log.error("message.crashed", message_id=message.delivery.message_id, cause=cause, fix=fix)
 
     def _lease_keeper_ended(self, keeper: asyncio.Task[None]) -> None:
         if keeper.cancelled() or (error := keeper.exception()) is None:
@@ -267,6 +272,8 @@ class Consumer:
         if self._stop_requested.is_set():
             await asyncio.wait(tasks, timeout=TERMINATION_GRACE_SECONDS)
         unfinished = list(self._in_flight)
+        if self._patience.is_waiting:
+            self.summary.waiting_for_store = len(unfinished)
         cut_short = [message.task for message in unfinished if message.task is not None]
         for message in unfinished:
             # A renewal that comes after the message was given back would take it away again.
@@ -295,3 +302,7 @@ class Consumer:
             await self._queue.extend(deliveries, seconds=0)
         except QueueUnavailable as error:
             log.warning("messages.not_given_back", messages=len(deliveries), cause=error.message)
+
+
+def _finite(seconds: float) -> float | None:
+    return None if math.isinf(seconds) else seconds

@@ -1,38 +1,42 @@
 """What a message that cannot be worked on takes with it to the dead-letter topic."""
 
-import hashlib
-import re
+from datetime import datetime
 
-from services.errors import ContentWorkerError
+from services.content.models import Failure
 from services.messaging.port import Delivery, Message
 
 # Pub/Sub's limits: 100 attributes a message, 1,024 bytes a value. https://cloud.google.com/pubsub/quotas
 _MAX_VALUE_BYTES = 1024
-_MAX_ORIGINAL_ATTRIBUTES = 90
+_MAX_ORIGINAL_ATTRIBUTES = 85
+
+UNKNOWN_COST = "unknown"
 
 
 def dead_letter(
-    delivery: Delivery, error: ContentWorkerError, *, stage: str, request_id: str | None
+    delivery: Delivery,
+    failure: Failure,
+    *,
+    attempts: int,
+    cost_usd: float | None,
+    request_id: str | None,
+    now: datetime,
 ) -> Message:
-    """The original bytes and attributes, with the reason beside them."""
+    """The original bytes and attributes, with the reason beside them: what failed, how often, and what it cost."""
     original = dict(list(delivery.attributes.items())[:_MAX_ORIGINAL_ATTRIBUTES])
     reason = {
-        "error_kind": error.kind,
-        "error_stage": stage,
-        "error_message": _shortened(error.message),
-        "fingerprint": fingerprint(stage, error),
+        "error_kind": failure.kind,
+        "error_stage": failure.stage,
+        "error_message": _shortened(failure.message),
+        "fingerprint": failure.fingerprint,
+        "attempts": str(attempts),
+        "cost_usd": UNKNOWN_COST if cost_usd is None else f"{cost_usd:.8f}",
+        "dead_lettered_at": now.isoformat(),
         "source_message_id": delivery.message_id,
         "source_publish_time": delivery.publish_time.isoformat(),
     }
     if request_id is not None:
         reason["request_id"] = request_id
     return Message(data=delivery.data, attributes={**original, **reason})
-
-
-def fingerprint(stage: str, error: ContentWorkerError) -> str:
-    """The same for the same cause: stage, kind, and the message without its numbers."""
-    words = re.sub(r"\d+", "#", error.message)
-    return hashlib.sha256(f"{stage}|{error.kind}|{words}".encode()).hexdigest()[:12]
 
 
 def _shortened(text: str) -> str:

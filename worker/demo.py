@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from services.messaging.port import Message
+from services.storage.patience import Patience
 from worker import logs
 from worker.drawing import console
 from worker.running import stopped_by_signals
@@ -31,10 +32,14 @@ async def run_demo() -> int:
     click.echo(f"Publishing {len(questions)} questions to an embedded queue, then draining it offline ...\n")
     with tempfile.TemporaryDirectory(prefix="content-worker-demo-") as folder:
         settings = _settings(Path(folder))
-        async with language_model(settings) as model, connect(settings) as backend:
+        patience = Patience()
+        async with (
+            connect(settings) as backend,
+            language_model(settings, backend, patience) as model,
+        ):
             await backend.publisher.publish(settings.worker_topic, [_message(q) for q in questions])
             await _claim_elsewhere(backend)
-            worker = consumer(settings, backend, model=model)
+            worker = consumer(settings, backend, model=model, patience=patience)
             async with stopped_by_signals(worker):
                 summary = await worker.run()
             await _show(backend, len(questions) + 1)
@@ -57,7 +62,7 @@ async def _claim_elsewhere(backend: Backend) -> None:
         "created_at": now,
         "expires_at": now + AN_HOUR,
     }
-    await backend.store.claim(ELSEWHERE, document, owner="another worker", now=now, expires_at=now + AN_HOUR)
+    await backend.store.claim(ELSEWHERE, document, owner="another worker", now=now, lifetime=AN_HOUR)
 
 
 def _message(question: dict[str, Any]) -> Message:
@@ -84,7 +89,7 @@ async def _show(backend: Backend, limit: int) -> None:
     documents = await backend.results.newest(limit)
     by_id = sorted(documents, key=lambda document: str(document["request_id"]))
     await asyncio.to_thread(print_table, by_id)
-    letters = await backend.dead_letters.peek(limit)
+    letters = await backend.dead_letters.pull(limit, wait_seconds=0)
     for letter in letters:
         reason = letter.attributes
         console().print(f"\n[red]dead letter[/] {reason['error_kind']}: {reason['error_message']}")

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
-from services.content.fulfilment import Fulfilment, Stored
-from services.errors import ContentWorkerError, MessageDecodeError
+from services.content.failures import failure_of
+from services.content.fulfilment import Failed, Fulfilment, Stored
+from services.content.models import Failure
+from services.errors import ContentWorkerError, MessageDecodeError, PermanentError
 from services.messaging.port import Message
 from worker.dead_letters import dead_letter
 from worker.lease import InFlight
@@ -21,11 +24,11 @@ LOOK_AGAIN_SECONDS = 1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Handled:
-    """How a message is to be settled, with what goes along: its dead letter, or its stored result."""
+    """How a message is to be settled, with what goes along: its stored result, or its failure and dead letter."""
 
     settlement: Settlement
-    request_id: str | None
     document: dict[str, Any] | None = None
+    failure: Failure | None = None
     dead_letter: Message | None = None
 
 
@@ -33,10 +36,15 @@ class MessageHandler:
     """Works on messages. Errors raised on purpose become settlements; everything else is a bug and passes through."""
 
     def __init__(
-        self, fulfilment: Fulfilment, *, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+        self,
+        fulfilment: Fulfilment,
+        *,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._fulfilment = fulfilment
         self._sleep = sleep
+        self._now = now
 
     async def handle(self, message: InFlight) -> Handled:
         """Work on a message until it can be settled; a held one is looked at again until its owner is done."""
@@ -61,32 +69,44 @@ class MessageHandler:
 
         try:
             outcome = await self._fulfilment.fulfil(request, on_claim=own)
+        except PermanentError as error:
+            return self._hopeless(message, error, stage="store", request_id=request.request_id)
         except ContentWorkerError as error:
-            return self._unanswered(message, error, stage="content", request_id=request.request_id)
+            return Handled(settlement=settle_error(error))
         finally:
             message.ownership = None
-        return Handled(
-            settlement=settle_outcome(outcome),
-            request_id=request.request_id,
-            document=outcome.document if isinstance(outcome, Stored) else None,
-        )
+        match outcome:
+            case Failed():
+                return self._failed(message, outcome, request_id=request.request_id)
+            case Stored(document=document):
+                return Handled(settlement=settle_outcome(outcome), document=document)
+        return Handled(settlement=settle_outcome(outcome))
 
     async def _refused(self, message: InFlight, error: MessageDecodeError) -> Handled:
-        handled = self._unanswered(message, error, stage="decode", request_id=error.request_id)
-        if error.request_id is None:
-            return handled
-        try:
-            await self._fulfilment.record_failure(error.request_id, error)
-        except ContentWorkerError as store_error:
-            # Whoever waits for the result must find the reason: without it the message is not settled yet.
-            return replace(handled, settlement=settle_error(store_error), dead_letter=None)
-        return handled
+        if error.request_id is not None:
+            try:
+                # Whoever waits for the result must find the reason: without it the message is not settled yet.
+                await self._fulfilment.refuse(error.request_id, error)
+            except ContentWorkerError as store_error:
+                return Handled(settlement=settle_error(store_error))
+        return self._hopeless(message, error, stage="decode", request_id=error.request_id)
 
-    def _unanswered(
-        self, message: InFlight, error: ContentWorkerError, *, stage: str, request_id: str | None
+    def _hopeless(
+        self, message: InFlight, error: PermanentError, *, stage: str, request_id: str | None
     ) -> Handled:
-        settlement = settle_error(error)
+        failure = failure_of(error, stage=stage, cost_usd=0.0, now=self._now())
+        outcome = Failed(failure=failure, attempts=1, cost_usd=0.0, hopeless=True)
+        return self._failed(message, outcome, request_id=request_id)
+
+    def _failed(self, message: InFlight, outcome: Failed, *, request_id: str | None) -> Handled:
         letter = None
-        if settlement.action is Action.DEAD_LETTER:
-            letter = dead_letter(message.delivery, error, stage=stage, request_id=request_id)
-        return Handled(settlement=settlement, request_id=request_id, dead_letter=letter)
+        if outcome.hopeless:
+            letter = dead_letter(
+                message.delivery,
+                outcome.failure,
+                attempts=outcome.attempts,
+                cost_usd=outcome.cost_usd,
+                request_id=request_id,
+                now=self._now(),
+            )
+        return Handled(settlement=settle_outcome(outcome), failure=outcome.failure, dead_letter=letter)

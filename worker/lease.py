@@ -12,9 +12,6 @@ from services.messaging.port import Delivery, MessageQueue
 
 log = structlog.get_logger()
 
-LEASE_SECONDS = 60
-"""How far every renewal moves the end of a lease."""
-
 RENEW_EVERY_SECONDS = 5.0
 """Half of the shortest lease a subscription can have (10 s), so that even the first renewal is in time."""
 
@@ -36,9 +33,11 @@ class LeaseKeeper:
         self,
         queue: MessageQueue,
         *,
+        lease_seconds: int,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._queue = queue
+        self._lease_seconds = lease_seconds
         self._sleep = sleep
         self._in_flight: set[InFlight] = set()
 
@@ -72,7 +71,7 @@ class LeaseKeeper:
 
     async def _extend(self, deliveries: list[Delivery]) -> None:
         try:
-            await self._queue.extend(deliveries, seconds=LEASE_SECONDS)
+            await self._queue.extend(deliveries, seconds=self._lease_seconds)
         except ContentWorkerError as error:
             log.warning("lease.not_renewed", messages=len(deliveries), cause=error.message)
 

@@ -11,6 +11,7 @@ import click
 import structlog
 
 from services.errors import ConfigurationError, TransientError
+from services.storage.patience import Patience
 from worker import logs
 from worker.consumer import Consumer
 from worker.settings import Settings, load_settings, unknown_variables
@@ -26,10 +27,14 @@ async def run_worker(*, continuous: bool, as_json: bool) -> int:
     logs.configure(level=settings.log_level, log_format=settings.log_format)
     _greet(settings)
     try:
-        async with language_model(settings) as model, connect(settings) as backend:
+        patience = Patience()
+        async with (
+            connect(settings) as backend,
+            language_model(settings, backend, patience) as model,
+        ):
             await backend.provisioner.verify()
             await backend.results.get("startup-check")
-            worker = consumer(settings, backend, model=model, continuous=continuous)
+            worker = consumer(settings, backend, model=model, patience=patience, continuous=continuous)
             log.info("run.pulling", start_cpu_seconds=round(time.process_time(), 3))
             async with stopped_by_signals(worker):
                 summary = await worker.run()

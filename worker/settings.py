@@ -49,6 +49,18 @@ class Settings(BaseSettings):
         le=604_800,
         description="`run` stops pulling after this long; keep it below the job's timeout.",
     )
+    worker_lease_seconds: int = Field(
+        60,
+        ge=10,
+        le=600,
+        description="How long messages and requests stay with a worker that died; living ones renew them.",
+    )
+    worker_message_call_limit: int = Field(
+        15, ge=1, le=100, description="Model calls that one message may take in all, retries included."
+    )
+    worker_message_timeout_seconds: float = Field(
+        300.0, gt=0, le=3600, description="Seconds after which a message asks no model any more."
+    )
     worker_models: str = Field(
         DEFAULT_LADDER,
         description="The ladder, best first: `provider:model[@location]`, separated by commas.",

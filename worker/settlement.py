@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from services.content.fulfilment import AlreadyFinished, Outcome, OwnedElsewhere, Stored
-from services.errors import ConfigurationError, ContentWorkerError, PermanentError
+from services.content.fulfilment import AlreadyFinished, Failed, Outcome, OwnedElsewhere, Stored
+from services.errors import ConfigurationError, ContentWorkerError
 
 _RETRY_FIRST_SECONDS = 10.0
 _RETRY_MAX_SECONDS = 600.0
@@ -36,7 +36,7 @@ class Settlement:
 
 
 def settle_outcome(outcome: Outcome) -> Settlement:
-    """The settlement of work that ended well."""
+    """The settlement of work that came to an outcome."""
     match outcome:
         case Stored():
             return Settlement(action=Action.ACK, reason="stored")
@@ -44,17 +44,16 @@ def settle_outcome(outcome: Outcome) -> Settlement:
             return Settlement(action=Action.ACK, reason="already_finished")
         case OwnedElsewhere():
             return Settlement(action=Action.HOLD, reason="owned_elsewhere")
+        case Failed(failure=failure, hopeless=hopeless):
+            action = Action.DEAD_LETTER if hopeless else Action.RETRY
+            return Settlement(action=action, reason=failure.kind, detail=failure.message)
 
 
 def settle_error(error: ContentWorkerError) -> Settlement:
-    """The settlement of work that ended in an error raised on purpose."""
-    match error:
-        case PermanentError():
-            return Settlement(action=Action.DEAD_LETTER, reason=error.kind, detail=error.message)
-        case ConfigurationError():
-            return Settlement(action=Action.RETRY, reason=error.kind, detail=error.message, fix=error.fix)
-    # Transient errors, and a lost claim: its new owner answers, and then the redelivered message is acked.
-    return Settlement(action=Action.RETRY, reason=error.kind, detail=error.message)
+    """The settlement of work that was put off by an error which is not the request's fault: no failure is counted."""
+    # After a lost claim its new owner answers, and then the redelivered message is acked.
+    fix = error.fix if isinstance(error, ConfigurationError) else ""
+    return Settlement(action=Action.RETRY, reason=error.kind, detail=error.message, fix=fix)
 
 
 def retry_delay_seconds(attempt: int, *, uniform: Callable[[float, float], float] = random.uniform) -> int:

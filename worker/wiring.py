@@ -8,10 +8,11 @@ import math
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -19,17 +20,23 @@ import structlog
 from services.content.catalog import load_catalog
 from services.content.catalog.search import TopicSearch
 from services.content.fulfilment import Fulfilment
+from services.content.healing import Healing
 from services.content.pipeline import ContentPipeline
 from services.content.results import ResultPolicy
 from services.errors import ConfigurationError
+from services.generation.allowance import Allowance
 from services.generation.breaker import Breaker
 from services.generation.ladder import Ladder
-from services.generation.port import LanguageModel, ModelRef, Provider
+from services.generation.port import LanguageModel, ModelRef, PaidAnswers, Provider
+from services.generation.probe import probe
 from services.generation.providers.mock import MockProvider
+from services.generation.recall import Recall
 from services.generation.refs import parse_ladder
 from services.generation.rung import Rung
-from services.messaging.port import DeadLetterReader, MessagePublisher, MessageQueue, QueueProvisioner
-from services.storage.port import ResultReader, ResultStore
+from services.generation.shared_calls import SharedCalls
+from services.messaging.port import MessagePublisher, MessageQueue, QueueProvisioner
+from services.storage.patience import Patience, PatientAnswers
+from services.storage.port import DebtStore, ResultReader, ResultStore
 from worker.consumer import Consumer, Limits
 from worker.handler import MessageHandler
 from worker.lease import LeaseKeeper
@@ -39,10 +46,13 @@ from worker.settler import Settler
 
 log = structlog.get_logger()
 
-CLAIM_LIFETIME = timedelta(minutes=2)
-"""How long a request stays owned by a worker that has died. Living ones renew at half of it."""
-
 EMULATED_PROJECT = "local"
+
+HEALING_GRACE = timedelta(minutes=1)
+"""How much longer than its message's allowance a debt stays claimed: calls under way may end, and the store answer."""
+
+Choice = Callable[[list[ModelRef], dict[str, Provider]], list[ModelRef]]
+"""Which rungs of a ladder are there to be asked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,9 +62,11 @@ class Backend:
     queue: MessageQueue
     publisher: MessagePublisher
     provisioner: QueueProvisioner
-    dead_letters: DeadLetterReader
+    dead_letters: MessageQueue
     store: ResultStore
+    debts: DebtStore
     results: ResultReader
+    answers: PaidAnswers
 
 
 @asynccontextmanager
@@ -68,26 +80,43 @@ async def connect(settings: Settings) -> AsyncIterator[Backend]:
 
 
 @asynccontextmanager
-async def language_model(settings: Settings) -> AsyncIterator[LanguageModel]:
-    """The ladders of all stages; connections to models are closed at the end.
+async def language_model(
+    settings: Settings, backend: Backend, patience: Patience
+) -> AsyncIterator[LanguageModel]:
+    """The ladders of all stages, with what was paid for before; connections to models are closed at the end.
 
     Raises `ConfigurationError` naming the variable that holds a bad ladder.
     """
-    ladders = {
-        stage: parse_ladder(text, setting=name, default_location=settings.google_cloud_location)
-        for stage, (name, text) in settings.ladders().items()
-    }
     choose = _without_mock if settings.worker_on_outage == "hold" else _available
-    breakers: dict[ModelRef, Breaker] = {}
+    ladders = _ladders(settings)
     async with AsyncExitStack() as stack:
-        providers = _providers(settings, stack)
+        rungs = _rungs(ladders, _providers(settings, stack), choose)
+        yield _model(settings, rungs, Recall(PatientAnswers(backend.answers, patience)))
 
-        def rung(ref: ModelRef) -> Rung:
-            return Rung(providers[ref.provider], ref, breaker=breakers.setdefault(ref, Breaker()))
 
-        yield Ladder(
-            {stage: [rung(ref) for ref in choose(refs, providers)] for stage, refs in ladders.items()}
+@asynccontextmanager
+async def healer(
+    settings: Settings, backend: Backend
+) -> AsyncIterator[tuple[Healing, Callable[[], Awaitable[None]]]]:
+    """What repays debts with the top rung of every ladder, and a cheap check whether these rungs answer.
+
+    The check makes one small call to each model and raises `NoModelAnswered`. Raises `ConfigurationError` when a top
+    rung is the mock.
+    """
+    top = {stage: refs[:1] for stage, refs in _ladders(settings).items()}
+    async with AsyncExitStack() as stack:
+        rungs = _rungs(top, _providers(settings, stack), _without_mock)
+        healing = Healing(
+            store=backend.store,
+            debts=backend.debts,
+            pipeline=_pipeline(_model(settings, rungs, Recall(backend.answers))),
+            policy=_result_policy(settings),
+            owner=_owner(),
+            claim_lifetime=timedelta(seconds=settings.worker_message_timeout_seconds) + HEALING_GRACE,
+            allowance=lambda: _allowance(settings),
+            now=_utc_now,
         )
+        yield healing, lambda: probe(chain.from_iterable(rungs.values()))
 
 
 def consumer(
@@ -95,17 +124,19 @@ def consumer(
     backend: Backend,
     *,
     model: LanguageModel,
+    patience: Patience,
     continuous: bool = False,
 ) -> Consumer:
     """A consumer of the backend's queue; `continuous` takes away its idle timeout and its maximum runtime."""
-    catalog = load_catalog()
     fulfilment = Fulfilment(
         store=backend.store,
-        pipeline=ContentPipeline(model=model, catalog=catalog, search=TopicSearch(catalog)),
+        pipeline=_pipeline(model),
         policy=_result_policy(settings),
-        owner=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
-        claim_lifetime=CLAIM_LIFETIME,
-        now=lambda: datetime.now(UTC),
+        owner=_owner(),
+        claim_lifetime=timedelta(seconds=settings.worker_lease_seconds),
+        allowance=lambda: _allowance(settings),
+        patience=patience,
+        now=_utc_now,
     )
     idle_timeout = math.inf if continuous else settings.worker_idle_timeout_seconds
     limits = Limits(
@@ -118,14 +149,57 @@ def consumer(
         queue=backend.queue,
         puller=Puller(backend.queue, wait_seconds=min(PULL_WAIT_SECONDS, idle_timeout)),
         handler=MessageHandler(fulfilment),
-        leases=LeaseKeeper(backend.queue),
+        leases=LeaseKeeper(backend.queue, lease_seconds=settings.worker_lease_seconds),
         settler=Settler(
             queue=backend.queue,
             publisher=backend.publisher,
             dead_letter_topic=settings.worker_dead_letter_topic,
         ),
         limits=limits,
+        patience=patience,
     )
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _owner() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _pipeline(model: LanguageModel) -> ContentPipeline:
+    catalog = load_catalog()
+    return ContentPipeline(model=model, catalog=catalog, search=TopicSearch(catalog))
+
+
+def _allowance(settings: Settings) -> Allowance:
+    return Allowance(
+        max_calls=settings.worker_message_call_limit, seconds=settings.worker_message_timeout_seconds
+    )
+
+
+def _model(settings: Settings, rungs: Mapping[str, Sequence[Rung]], paid: PaidAnswers) -> LanguageModel:
+    lifetime = timedelta(days=settings.worker_result_ttl_days)
+    return SharedCalls(Ladder(rungs, paid=paid, answer_lifetime=lifetime))
+
+
+def _ladders(settings: Settings) -> dict[str, list[ModelRef]]:
+    return {
+        stage: parse_ladder(text, setting=name, default_location=settings.google_cloud_location)
+        for stage, (name, text) in settings.ladders().items()
+    }
+
+
+def _rungs(
+    ladders: Mapping[str, list[ModelRef]], providers: dict[str, Provider], choose: Choice
+) -> dict[str, list[Rung]]:
+    breakers: dict[ModelRef, Breaker] = {}
+
+    def rung(ref: ModelRef) -> Rung:
+        return Rung(providers[ref.provider], ref, breaker=breakers.setdefault(ref, Breaker()))
+
+    return {stage: [rung(ref) for ref in choose(refs, providers)] for stage, refs in ladders.items()}
 
 
 def _available(refs: list[ModelRef], providers: dict[str, Provider]) -> list[ModelRef]:
@@ -135,12 +209,12 @@ def _available(refs: list[ModelRef], providers: dict[str, Provider]) -> list[Mod
 
 
 def _without_mock(refs: list[ModelRef], providers: dict[str, Provider]) -> list[ModelRef]:
-    """The rungs that a message is held for."""
+    """The rungs that a message is held for, or a debt repaid by."""
     models = [ref for ref in _available(refs, providers) if ref.provider != "mock"]
     if not models:
         raise ConfigurationError(
-            "WORKER_ON_OUTAGE is hold, but a ladder has nothing besides the mock to hold messages for.",
-            fix="Set GOOGLE_CLOUD_PROJECT and name a model in WORKER_MODELS, or set WORKER_ON_OUTAGE=degrade.",
+            "A model is needed, but a ladder has nothing besides the mock.",
+            fix="Set GOOGLE_CLOUD_PROJECT and name a model first in WORKER_MODELS, or set WORKER_ON_OUTAGE=degrade.",
         )
     return models
 
@@ -190,39 +264,53 @@ def _result_policy(settings: Settings) -> ResultPolicy:
 
 
 def _google_backend(settings: Settings, stack: AsyncExitStack) -> Backend:
-    from services.messaging.pubsub import PubSubDeadLetterReader, PubSubPublisher, PubSubQueue
+    from services.messaging.pubsub import PubSubPublisher, PubSubQueue
     from services.messaging.pubsub_provisioner import PubSubProvisioner
     from services.storage.firestore import FirestoreResultReader, FirestoreResultStore
+    from services.storage.firestore_answers import FirestorePaidAnswers
 
     project = settings.google_cloud_project or EMULATED_PROJECT
+    store = FirestoreResultStore(project=project)
     return _closed_by(
         stack,
         queue=PubSubQueue(project=project, subscription=settings.worker_subscription),
         publisher=PubSubPublisher(project=project),
         provisioner=PubSubProvisioner(project=project, **_names(settings)),
-        dead_letters=PubSubDeadLetterReader(
-            project=project, subscription=settings.worker_dead_letter_subscription
+        dead_letters=PubSubQueue(
+            project=project,
+            subscription=settings.worker_dead_letter_subscription,
+            setting="WORKER_DEAD_LETTER_SUBSCRIPTION",
         ),
-        store=FirestoreResultStore(project=project),
+        store=store,
+        debts=store,
         results=FirestoreResultReader(project=project),
+        answers=FirestorePaidAnswers(project=project),
     )
 
 
 async def _embedded_backend(settings: Settings, stack: AsyncExitStack) -> Backend:
-    from services.messaging.sqlite import SqliteDeadLetterReader, SqlitePublisher, SqliteQueue
+    from services.messaging.sqlite import SqlitePublisher, SqliteQueue
     from services.messaging.sqlite_provisioner import SqliteProvisioner
     from services.storage.sqlite import SqliteResultReader, SqliteResultStore
+    from services.storage.sqlite_answers import SqlitePaidAnswers
 
     path = settings.worker_database
+    store = SqliteResultStore(path=path)
     provisioner = SqliteProvisioner(path=path, **_names(settings))
     backend = _closed_by(
         stack,
         queue=SqliteQueue(path=path, subscription=settings.worker_subscription),
         publisher=SqlitePublisher(path=path),
         provisioner=provisioner,
-        dead_letters=SqliteDeadLetterReader(path=path, subscription=settings.worker_dead_letter_subscription),
-        store=SqliteResultStore(path=path),
+        dead_letters=SqliteQueue(
+            path=path,
+            subscription=settings.worker_dead_letter_subscription,
+            setting="WORKER_DEAD_LETTER_SUBSCRIPTION",
+        ),
+        store=store,
+        debts=store,
         results=SqliteResultReader(path=path),
+        answers=SqlitePaidAnswers(path=path),
     )
     # Nobody else provisions a file on this machine, and nothing that could be wrong about it is hidden by it.
     await provisioner.provision()

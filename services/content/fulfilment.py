@@ -1,13 +1,17 @@
 """The use case: claim a request, make its content, store the result."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
-from services.content.models import ContentRequest, StageError
+from services.content.failures import counted, failure_of, is_hopeless, total_cost
+from services.content.models import ContentRequest, Failure
 from services.content.ownership import Ownership
-from services.content.pipeline import Content, ContentPipeline
+from services.content.pipeline import ContentPipeline
 from services.content.results import (
     ResultPolicy,
     bare_document,
@@ -15,8 +19,19 @@ from services.content.results import (
     finished_document,
     processing_document,
 )
-from services.errors import ClaimLost, ContentWorkerError, PermanentError, StoreUnavailable
-from services.storage.port import Busy, Finished, ResultStore
+from services.errors import (
+    ClaimLost,
+    ConfigurationError,
+    MessageDecodeError,
+    PermanentError,
+    StoreUnavailable,
+    TransientError,
+)
+from services.generation.allowance import Allowance
+from services.storage.patience import Patience
+from services.storage.port import Busy, Document, Finished, ResultStore
+
+RELEASE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +53,20 @@ class OwnedElsewhere:
     until: datetime
 
 
-Outcome = Stored | AlreadyFinished | OwnedElsewhere
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """The request itself failed: for the last time when it is `hopeless`, and then a `failed` result says why.
+
+    `attempts` counts how often it was worked on, `cost_usd` is what its failures have spent, None if unknown.
+    """
+
+    failure: Failure
+    attempts: int
+    cost_usd: float | None
+    hopeless: bool
+
+
+Outcome = Stored | AlreadyFinished | OwnedElsewhere | Failed
 
 
 class Fulfilment:
@@ -52,6 +80,8 @@ class Fulfilment:
         policy: ResultPolicy,
         owner: str,
         claim_lifetime: timedelta,
+        allowance: Callable[[], Allowance],
+        patience: Patience,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
@@ -59,44 +89,51 @@ class Fulfilment:
         self._policy = policy
         self._owner = owner
         self._claim_lifetime = claim_lifetime
+        self._allowance = allowance
+        self._patience = patience
         self._now = now
+        self._claims = count(1)
 
     async def fulfil(self, request: ContentRequest, *, on_claim: Callable[[Ownership], None]) -> Outcome:
         """Answer one request, at most once however often it is delivered.
 
         `on_claim` receives the ownership as soon as there is one, so that somebody can keep it alive. The claim is
-        released when the work ends without a result, by an error or by cancellation.
+        released when the work ends without a result, by an error or by cancellation. Raises what puts the request
+        off without being its fault: `TransientError`, `ClaimLost`, `ConfigurationError`.
         """
         document = processing_document(request, self._policy, now=self._now())
         claimed = await self._claim(request.request_id, document)
         if not isinstance(claimed, Ownership):
             return claimed
         on_claim(claimed)
+        allowance = self._allowance()
         try:
-            content = await self._pipeline.produce(request)
-            finished = self._finished(request, content, claimed)
-            await claimed.complete(finished)
-        except PermanentError as error:
-            # What was spent before the error is not known here, and unknown is not nothing.
-            await claimed.complete(self._failed(document, error, claimed, cost_usd=None))
+            finished = await self._finish(request, claimed, allowance)
+        except (TransientError, ClaimLost, ConfigurationError):
             raise
+        except Exception as error:  # noqa: BLE001  # a bug that this request meets is counted like its other failures
+            return await self._fail(document, error, claimed, spent_usd=allowance.spend.cost_usd)
         finally:
             await self._release(claimed)
         return Stored(document=finished)
 
-    async def record_failure(self, request_id: str, error: ContentWorkerError) -> None:
+    async def refuse(self, request_id: str, error: MessageDecodeError) -> None:
         """Leave a `failed` result for a message that could not become a request, unless there is a better one."""
         document = bare_document(request_id, self._policy, now=self._now())
         claimed = await self._claim(request_id, document)
         if isinstance(claimed, Ownership):
-            await claimed.complete(self._failed(document, error, claimed, cost_usd=0.0))
+            reason = failure_of(error, stage="decode", cost_usd=0.0, now=self._now())
+            await self._complete(claimed, self._failed(document, [reason], claimed))
 
     async def _claim(
-        self, request_id: str, document: dict[str, Any]
+        self, request_id: str, document: Document
     ) -> Ownership | AlreadyFinished | OwnedElsewhere:
-        now = self._now()
-        claimed = await self._store.claim(
-            request_id, document, owner=self._owner, now=now, expires_at=now + self._claim_lifetime
+        # Another name for every claim: after a lost answer the store tells our own claim from another delivery's.
+        owner = f"{self._owner}-{next(self._claims)}"
+        claimed = await self._patience(
+            lambda: self._store.claim(
+                request_id, document, owner=owner, now=self._now(), lifetime=self._claim_lifetime
+            )
         )
         match claimed:
             case Finished():
@@ -105,37 +142,56 @@ class Fulfilment:
                 return OwnedElsewhere(until=until)
         return Ownership(self._store, claimed, lifetime=self._claim_lifetime, now=self._now)
 
-    async def _release(self, ownership: Ownership) -> None:
-        # Releasing only spares the next worker the wait for the claim's end: it must not hide why the work ended.
-        try:
-            await ownership.release()
-        except (ClaimLost, StoreUnavailable):
-            return
-
-    def _finished(self, request: ContentRequest, content: Content, ownership: Ownership) -> dict[str, Any]:
-        return finished_document(
+    async def _finish(
+        self, request: ContentRequest, ownership: Ownership, allowance: Allowance
+    ) -> dict[str, Any]:
+        claim = ownership.claim
+        content = await self._pipeline.produce(request, resumes=claim.attempt > 1, allowance=allowance)
+        finished = finished_document(
             request,
             content,
             self._policy,
-            attempt=ownership.claim.attempt,
-            created_at=ownership.claim.created_at,
+            attempt=claim.attempt,
+            failures=claim.failures,
+            created_at=claim.created_at,
+            now=self._now(),
+        )
+        await self._complete(ownership, finished)
+        return finished
+
+    async def _fail(
+        self, document: Document, error: Exception, ownership: Ownership, *, spent_usd: float | None
+    ) -> Failed:
+        latest = failure_of(error, stage="content", cost_usd=spent_usd, now=self._now())
+        failures = counted(ownership.claim.failures, latest)
+        hopeless = isinstance(error, PermanentError) or is_hopeless(failures)
+        if hopeless:
+            await self._complete(ownership, self._failed(document, failures, ownership))
+        else:
+            await self._patience(lambda: ownership.fail(failures))
+        return Failed(
+            failure=failures[-1],
+            attempts=ownership.claim.attempt,
+            cost_usd=total_cost(one.cost_usd for one in failures),
+            hopeless=hopeless,
+        )
+
+    def _failed(self, document: Document, failures: list[Failure], ownership: Ownership) -> dict[str, Any]:
+        claim = ownership.claim
+        return failed_document(
+            {**document, "created_at": claim.created_at},
+            failures,
+            self._policy,
+            attempt=claim.attempt,
             now=self._now(),
         )
 
-    def _failed(
-        self,
-        document: dict[str, Any],
-        error: ContentWorkerError,
-        ownership: Ownership,
-        *,
-        cost_usd: float | None,
-    ) -> dict[str, Any]:
-        failure = StageError(kind=error.kind, code=getattr(error, "code", None), message=error.message)
-        return failed_document(
-            document,
-            failure,
-            self._policy,
-            attempt=ownership.claim.attempt,
-            cost_usd=cost_usd,
-            now=self._now(),
-        )
+    async def _complete(self, ownership: Ownership, document: Document) -> None:
+        await self._patience(lambda: ownership.complete(document))
+
+    async def _release(self, ownership: Ownership) -> None:
+        # Releasing only spares the next worker the wait for the claim's end: it must neither hide why the work ended
+        # nor, with a store that hangs, keep a process from ending in time.
+        with suppress(ClaimLost, StoreUnavailable, TimeoutError):
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await ownership.release()

@@ -72,6 +72,9 @@ class Understanding(_ModelAnswer):
     )
     topic_name: str = Field(max_length=200, description="name of the topic, also when it is not a candidate")
     subject: str = Field(max_length=100, description="school subject, for example physics or history")
+    asks_about: Literal["topic", "detail"] = Field(
+        description="topic: a good lesson about the topic answers this student; detail: it would miss what is asked"
+    )
     focus: str = Field(max_length=500, description="what exactly the student wants to know, in one sentence")
     confidence: float = Field(ge=0, le=1)
     clarifying_questions: list[str] = Field(
@@ -157,8 +160,36 @@ class StageError(BaseModel):
     message: str
 
 
+class Failure(BaseModel):
+    """Why a request was not answered, or not in full. `fingerprint` is the same for the same cause.
+
+    `count` says how many attempts in this request's life ended like this, the last one at `last_at`; `cost_usd` is
+    what they had spent, None where that is not known. `code` is an HTTP status where the cause has one.
+    """
+
+    stage: str
+    kind: str
+    code: int | None
+    message: str
+    fingerprint: str
+    count: int
+    cost_usd: float | None
+    last_at: datetime
+
+
+class Debt(BaseModel):
+    """What it takes to answer a degraded result's request again, without its student: kept until it is repaid."""
+
+    since: datetime
+    question: str
+    grade_level: int
+    interests: list[str]
+    duration_seconds: int
+    language: str
+
+
 class StageRecord(BaseModel):
-    """How one stage's answer came about."""
+    """How one stage's answer came about. For a `cached` answer `saved_usd` says what it had cost before."""
 
     mode: Mode
     provider: str
@@ -169,11 +200,27 @@ class StageRecord(BaseModel):
     output_tokens: int | None
     cached: bool
     cost_usd: float | None
+    saved_usd: float | None = 0.0
     error: StageError | None
 
 
+class EarlierResult(BaseModel):
+    """What became of the result that a better one replaced: how it had come about."""
+
+    status: Status
+    mode: Mode
+    stages: dict[Stage, StageRecord]
+    cost_usd: float | None
+    prompt_version: str
+    completed_at: datetime
+
+
 class ContentResult(BaseModel):
-    """The finished result, as it is stored under `content_results/{request_id}`."""
+    """The finished result, as it is stored under `content_results/{request_id}`.
+
+    `saved_usd` is what answers had cost that were found instead of paid for again; None when one price is unknown.
+    `debt` is there while the result is degraded, `earlier` holds the results that better ones have replaced.
+    """
 
     request_id: str
     correlation_id: str | None
@@ -187,10 +234,13 @@ class ContentResult(BaseModel):
     quality: QualityReport | None
     stages: dict[Stage, StageRecord]
     cost_usd: float | None
+    saved_usd: float | None
     prompt_version: str
     image_digest: str | None
     attempt: int
-    failures: list[StageError]
+    failures: list[Failure]
+    debt: Debt | None = None
+    earlier: list[EarlierResult] = Field(default_factory=list)
     created_at: datetime
     completed_at: datetime
     expires_at: datetime

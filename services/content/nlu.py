@@ -1,12 +1,12 @@
 """Stage `nlu`: which topic a question is about, and whether it can be taught at all."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from services.content.catalog import Topic
 from services.content.catalog.search import Candidate
 from services.content.models import ContentRequest, NluResult, Status, Understanding
 from services.content.offline.understand import understand_offline
-from services.content.prompts import PROMPT_VERSION, instructions, render
+from services.content.prompts import PROMPT_VERSION, instructions, render, tidied
 from services.generation.port import Task
 
 _STATUS: dict[str, Status] = {
@@ -15,21 +15,16 @@ _STATUS: dict[str, Status] = {
     "off_topic": "out_of_scope",
 }
 
+_NO_NAMES = {"", "unknown"}
+"""Topics of such a name have nothing in common, but would share their scripts."""
+
 
 def understanding_task(
     request: ContentRequest, *, question: str, candidates: Sequence[Candidate]
 ) -> Task[Understanding]:
     """The task of finding the topic among the candidates, or outside them."""
+    question = tidied(question)
     offered = {candidate.topic.id for candidate in candidates}
-
-    def check(answer: Understanding) -> list[str]:
-        problems = []
-        if answer.topic_id is not None and answer.topic_id not in offered:
-            problems.append("topic_id must be the id of one of the candidates, or null.")
-        if answer.kind == "unclear" and not answer.clarifying_questions:
-            problems.append("An unclear question needs at least one entry in clarifying_questions.")
-        return problems
-
     return Task(
         stage="nlu",
         prompt_version=PROMPT_VERSION,
@@ -45,7 +40,7 @@ def understanding_task(
         answer_type=Understanding,
         max_output_tokens=4096,
         offline=lambda: understand_offline(question, grade_level=request.grade_level, candidates=candidates),
-        check=check,
+        check=lambda answer: _problems(answer, offered),
     )
 
 
@@ -66,6 +61,19 @@ def nlu_result(understanding: Understanding, topic: Topic | None) -> NluResult:
         clarifying_questions=understanding.clarifying_questions,
         reasoning=understanding.reasoning,
     )
+
+
+def _problems(answer: Understanding, offered: Set[str]) -> list[str]:
+    problems = []
+    if answer.topic_id is not None and answer.topic_id not in offered:
+        problems.append("topic_id must be the id of one of the candidates, or null.")
+    if answer.kind == "learning" and answer.topic_id is None and answer.topic_name.casefold() in _NO_NAMES:
+        problems.append(
+            "topic_name must name the topic when topic_id is null and the question can be taught."
+        )
+    if answer.kind == "unclear" and not answer.clarifying_questions:
+        problems.append("An unclear question needs at least one entry in clarifying_questions.")
+    return problems
 
 
 def _offer(topic: Topic) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """What a request becomes: understand it and match an interest side by side, then write the script and measure it."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeVar, cast
 
-from services.content.catalog import Catalog, Topic
+from services.content.catalog import Catalog
 from services.content.catalog.search import TopicSearch
 from services.content.interests import interest_task
 from services.content.models import (
@@ -14,20 +15,29 @@ from services.content.models import (
     NluResult,
     QualityReport,
     Script,
-    ScriptDraft,
     Stage,
-    StageError,
     Status,
     Understanding,
 )
 from services.content.nlu import nlu_result, status_of, understanding_task
+from services.content.prompts import tidied
 from services.content.quality import report, time_script
 from services.content.safety import mask_contacts, screen
 from services.content.scripts import script_task
-from services.generation.port import Answer, LanguageModel, Provenance
+from services.generation.allowance import Allowance
+from services.generation.port import Answer, AnswerT, LanguageModel, Provenance, Task
 
 _FirstT = TypeVar("_FirstT")
 _SecondT = TypeVar("_SecondT")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Blocked:
+    """Why a request gets no answer for safety's sake, and which stage said so."""
+
+    stage: str
+    kind: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +50,7 @@ class Content:
     script: Script | None = None
     quality: QualityReport | None = None
     provenance: dict[Stage, Provenance] = field(default_factory=dict)
-    failures: list[StageError] = field(default_factory=list)
+    blocked: Blocked | None = None
 
 
 class ContentPipeline:
@@ -51,17 +61,21 @@ class ContentPipeline:
         self._catalog = catalog
         self._search = search
 
-    async def produce(self, request: ContentRequest) -> Content:
-        """Answer one request. Raises `NoModelAnswered` when the whole ladder of a stage failed."""
+    async def produce(self, request: ContentRequest, *, resumes: bool, allowance: Allowance) -> Content:
+        """Answer one request within its allowance; `resumes` when an earlier attempt may have paid for answers.
+
+        Raises `NoModelAnswered` or `RequestFailed` when the whole ladder of a stage failed.
+        """
         if category := screen(request.student_query):
             return _screened(category)
-        question = mask_contacts(request.student_query)
-        understood, matched = await self._understand_and_match(request, question)
+        ask = partial(self._ask, resumes=resumes, allowance=allowance)
+        question = mask_contacts(tidied(request.student_query))
+        understood, matched = await self._understand_and_match(request, question, ask)
         provenance: dict[Stage, Provenance] = {"nlu": understood.provenance, "interest": matched.provenance}
         understanding, interest = understood.data, matched.data
         if understanding is None or interest is None:
-            blocked = understood if understanding is None else matched
-            return _blocked(blocked, Content(status="blocked", interest=interest, provenance=provenance))
+            blocked = _blocked("nlu", understood) if understanding is None else _blocked("interest", matched)
+            return Content(status="blocked", interest=interest, provenance=provenance, blocked=blocked)
 
         topic = self._catalog.topics.get(understanding.topic_id or "")
         nlu = nlu_result(understanding, topic)
@@ -69,11 +83,21 @@ class ContentPipeline:
         if status != "completed":
             return Content(status=status, nlu=nlu, interest=interest, provenance=provenance)
 
-        written = await self._write(request, nlu, topic, interest)
+        written = await ask(
+            script_task(
+                request,
+                nlu=nlu,
+                topic=topic,
+                interest=interest,
+                catalog=self._catalog,
+                asks_about=understanding.asks_about,
+            )
+        )
         provenance["script"] = written.provenance
         if written.data is None:
-            return _blocked(
-                written, Content(status="blocked", nlu=nlu, interest=interest, provenance=provenance)
+            blocked = _blocked("script", written)
+            return Content(
+                status="blocked", nlu=nlu, interest=interest, provenance=provenance, blocked=blocked
             )
         script = time_script(written.data)
         return Content(
@@ -87,13 +111,16 @@ class ContentPipeline:
             provenance=provenance,
         )
 
+    async def _ask(self, task: Task[AnswerT], *, resumes: bool, allowance: Allowance) -> Answer[AnswerT]:
+        return await self._model.generate(replace(task, resumes=resumes, allowance=allowance))
+
     async def _understand_and_match(
-        self, request: ContentRequest, question: str
+        self, request: ContentRequest, question: str, ask: Callable[[Task[Any]], Coroutine[Any, Any, Any]]
     ) -> tuple[Answer[Understanding], Answer[InterestMatch]]:
         candidates = self._search.candidates(question, grade_level=request.grade_level)
         return await _side_by_side(
-            self._model.generate(understanding_task(request, question=question, candidates=candidates)),
-            self._model.generate(
+            ask(understanding_task(request, question=question, candidates=candidates)),
+            ask(
                 interest_task(
                     request,
                     question=question,
@@ -103,32 +130,23 @@ class ContentPipeline:
             ),
         )
 
-    async def _write(
-        self, request: ContentRequest, nlu: NluResult, topic: Topic | None, interest: InterestMatch
-    ) -> Answer[ScriptDraft]:
-        return await self._model.generate(
-            script_task(request, nlu=nlu, topic=topic, interest=interest, catalog=self._catalog)
-        )
-
 
 async def _side_by_side(
     first: Coroutine[Any, Any, _FirstT], second: Coroutine[Any, Any, _SecondT]
 ) -> tuple[_FirstT, _SecondT]:
-    # A task group cancels the other half when one fails, so that nothing more is paid for a lost message; it
-    # reports a group, of which the first member is the cause.
-    try:
-        async with asyncio.TaskGroup() as group:
-            left, right = group.create_task(first), group.create_task(second)
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from failures
-    return left.result(), right.result()
+    # When one fails the other is not cancelled: its call is paid for, and the next attempt finds its answer.
+    left, right = await asyncio.gather(first, second, return_exceptions=True)
+    for ended in (left, right):
+        if isinstance(ended, BaseException):
+            raise ended
+    return cast(_FirstT, left), cast(_SecondT, right)
 
 
-def _blocked(answer: Answer[Any], content: Content) -> Content:
+def _blocked(stage: Stage, answer: Answer[Any]) -> Blocked:
     message = f"The safety filter of {answer.provenance.model} blocked the answer ({answer.blocked_by})."
-    return replace(content, failures=[StageError(kind="blocked", code=None, message=message)])
+    return Blocked(stage=stage, kind="blocked", message=message)
 
 
 def _screened(category: str) -> Content:
     message = "Blocked before any model was asked. A person should look at this student's question."
-    return Content(status="blocked", failures=[StageError(kind=category, code=None, message=message)])
+    return Content(status="blocked", blocked=Blocked(stage="screen", kind=category, message=message))

@@ -28,6 +28,7 @@ _VOWEL_GROUP = re.compile(r"[aeiouy]+")
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’][A-Za-zÀ-ɏ]+)?")
 
 
+@lru_cache(maxsize=256)  # a script's parts are counted to check it, to time it and to report on it
 def spoken_words(text: str) -> int:
     """How many words a narrator speaks, CJK characters counted at `CJK_CHARACTERS_PER_WORD` to a word."""
     characters = len(_CJK.findall(text))

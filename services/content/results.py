@@ -2,17 +2,31 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.content.models import ContentRequest, ContentResult, Mode, StageError, StageRecord
+from services.content.failures import failure, total_cost
+from services.content.models import (
+    ContentRequest,
+    ContentResult,
+    Debt,
+    EarlierResult,
+    Failure,
+    Mode,
+    StageError,
+    StageRecord,
+)
 from services.content.pipeline import Content
-from services.content.prompts import PROMPT_VERSION
+from services.content.prompts import PROMPT_VERSION, tidied
+from services.content.safety import mask_contacts
 from services.generation.port import Provenance
 
 _WORST_FIRST: tuple[Mode, ...] = ("mock", "fallback", "live")
+
+# The database finds debts by the presence of the field.
+_NOTHING_OWED = {"debt"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,15 +65,14 @@ def bare_document(request_id: str, policy: ResultPolicy, *, now: datetime) -> di
 
 
 def failed_document(
-    document: dict[str, Any],
-    failure: StageError,
+    document: Mapping[str, Any],
+    failures: Sequence[Failure],
     policy: ResultPolicy,
     *,
     attempt: int,
-    cost_usd: float | None,
     now: datetime,
 ) -> dict[str, Any]:
-    """The result of a request that cannot be answered, with the reason; made from its `processing` document."""
+    """The result of a request that cannot be answered, with the reasons; made from its `processing` document."""
     return ContentResult(
         **{**document, "status": "failed", "expires_at": now + policy.ttl},
         mode="live",
@@ -69,13 +82,14 @@ def failed_document(
         script=None,
         quality=None,
         stages={},
-        cost_usd=cost_usd,
+        cost_usd=total_cost(failure.cost_usd for failure in failures),
+        saved_usd=0.0,
         prompt_version=PROMPT_VERSION,
         image_digest=policy.image_digest,
         attempt=attempt,
-        failures=[failure],
+        failures=list(failures),
         completed_at=now,
-    ).model_dump()
+    ).model_dump(exclude=_NOTHING_OWED)
 
 
 def finished_document(
@@ -84,32 +98,75 @@ def finished_document(
     policy: ResultPolicy,
     *,
     attempt: int,
+    failures: Iterable[Mapping[str, Any]],
     created_at: datetime,
     now: datetime,
 ) -> dict[str, Any]:
-    """The result of a request, ready to store."""
-    mode = lowest_mode(record.mode for record in content.provenance.values())
+    """The result of a request, ready to store; `failures` are those of earlier attempts."""
+    debt = _debt(request, content, now) if _mode(content) != "live" else None
     return ContentResult(
         request_id=request.request_id,
         correlation_id=request.correlation_id,
         student_ref=student_ref(request.student_id, policy.student_key),
-        status=content.status,
-        mode=mode,
-        degraded=mode != "live",
-        nlu=content.nlu,
-        interest=content.interest,
-        script=content.script,
-        quality=content.quality,
-        stages={stage: _record(provenance) for stage, provenance in content.provenance.items()},
-        cost_usd=total_cost(record.cost_usd for record in content.provenance.values()),
-        prompt_version=PROMPT_VERSION,
-        image_digest=policy.image_digest,
         attempt=attempt,
-        failures=content.failures,
+        failures=[*map(Failure.model_validate, failures), *_blocks(content, now)],
+        debt=debt,
         created_at=created_at,
-        completed_at=now,
-        expires_at=now + policy.ttl,
-    ).model_dump()
+        **_made(content, policy, now=now),
+    ).model_dump(exclude=None if debt else _NOTHING_OWED)
+
+
+def is_better(content: Content, document: Mapping[str, Any]) -> bool:
+    """Whether new content should replace a degraded result: it is less degraded and takes no script away."""
+    if _WORST_FIRST.index(_mode(content)) <= _WORST_FIRST.index(document["mode"]):
+        return False
+    return content.script is not None or document["script"] is None
+
+
+def healed_document(
+    document: Mapping[str, Any], content: Content, policy: ResultPolicy, *, attempt: int, now: datetime
+) -> dict[str, Any]:
+    """The result that repays a degraded one, and how that one had come about."""
+    earlier = [*document.get("earlier", ()), EarlierResult.model_validate(document).model_dump()]
+    kept = {name: document[name] for name in ("request_id", "correlation_id", "student_ref", "created_at")}
+    return ContentResult(
+        **kept,
+        attempt=attempt,
+        failures=document["failures"],
+        earlier=earlier,
+        **_made(content, policy, now=now),
+    ).model_dump(exclude=_NOTHING_OWED)
+
+
+def written_off_document(document: Mapping[str, Any], *, attempt: int) -> dict[str, Any]:
+    """A degraded result that stays, because nothing better is to be had for it: its debt is no longer kept."""
+    kept = {name: value for name, value in document.items() if name not in ("debt", "claim")}
+    return {**kept, "attempt": attempt}
+
+
+def _mode(content: Content) -> Mode:
+    return lowest_mode(provenance.mode for provenance in content.provenance.values())
+
+
+def _made(content: Content, policy: ResultPolicy, *, now: datetime) -> dict[str, Any]:
+    """The fields of a result that say what was made of the request, and how."""
+    mode, records = _mode(content), content.provenance.values()
+    return {
+        "status": content.status,
+        "mode": mode,
+        "degraded": mode != "live",
+        "nlu": content.nlu,
+        "interest": content.interest,
+        "script": content.script,
+        "quality": content.quality,
+        "stages": {stage: _record(provenance) for stage, provenance in content.provenance.items()},
+        "cost_usd": total_cost(record.cost_usd for record in records),
+        "saved_usd": total_cost(record.saved_usd for record in records),
+        "prompt_version": PROMPT_VERSION,
+        "image_digest": policy.image_digest,
+        "completed_at": now,
+        "expires_at": now + policy.ttl,
+    }
 
 
 def lowest_mode(modes: Iterable[Mode]) -> Mode:
@@ -118,10 +175,23 @@ def lowest_mode(modes: Iterable[Mode]) -> Mode:
     return next((mode for mode in _WORST_FIRST if mode in present), "live")
 
 
-def total_cost(costs: Iterable[float | None]) -> float | None:
-    """The sum, or None as soon as one price is unknown: an unknown cost is never reported as nothing."""
-    known = list(costs)
-    return None if None in known else round(sum(cost for cost in known if cost is not None), 8)
+def _blocks(content: Content, now: datetime) -> list[Failure]:
+    if (blocked := content.blocked) is None:
+        return []
+    return [failure(stage=blocked.stage, kind=blocked.kind, message=blocked.message, now=now)]
+
+
+def _debt(request: ContentRequest, content: Content, now: datetime) -> Debt | None:
+    if content.blocked:  # no better model is asked to say what another one would not
+        return None
+    return Debt(
+        since=now,
+        question=mask_contacts(tidied(request.student_query)),
+        grade_level=request.grade_level,
+        interests=request.candidate_interests,
+        duration_seconds=request.duration_seconds,
+        language=request.language,
+    )
 
 
 def _record(provenance: Provenance) -> StageRecord:
@@ -136,5 +206,6 @@ def _record(provenance: Provenance) -> StageRecord:
         output_tokens=provenance.output_tokens,
         cached=provenance.cached,
         cost_usd=provenance.cost_usd,
+        saved_usd=provenance.saved_usd,
         error=StageError(kind=error.kind, code=error.code, message=error.message) if error else None,
     )

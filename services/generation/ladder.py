@@ -1,69 +1,147 @@
-"""Goes down the rungs until a model answers, and says which one it was and why not a better one."""
+"""Goes down the rungs until a model answers, pays for no answer twice, and says which rung it was and why."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
-from services.errors import NoModelAnswered
-from services.generation.port import Answer, AnswerT, Mode, Provenance, RungFailure, Task
+import structlog
+
+from services.errors import PermanentError
+from services.generation.no_answer import no_answer
+from services.generation.paid import PaidAnswer, content_keys, paid_document, read_paid
+from services.generation.port import (
+    Answer,
+    AnswerT,
+    Mode,
+    ModelRef,
+    PaidAnswers,
+    Provenance,
+    RungFailure,
+    Task,
+)
 from services.generation.rung import Rung, RungReport
 from services.generation.spend import Spend
+
+log = structlog.get_logger()
 
 
 class Ladder:
     """The `LanguageModel` of the worker: for each stage its rungs, best first.
 
     A block by a model's safety filter is an answer: no lower rung is asked to say what a higher one would
-    not.
+    not. Answers of models are kept in `paid` for `answer_lifetime`, and taken from there; the mock's are not.
     """
 
     def __init__(
-        self, rungs_by_stage: Mapping[str, Sequence[Rung]], *, clock: Callable[[], float] = time.monotonic
+        self,
+        rungs_by_stage: Mapping[str, Sequence[Rung]],
+        *,
+        paid: PaidAnswers,
+        answer_lifetime: timedelta,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rungs_by_stage = rungs_by_stage
+        self._paid = paid
+        self._answer_lifetime = answer_lifetime
+        self._now = now
         self._clock = clock
 
     async def generate(self, task: Task[AnswerT]) -> Answer[AnswerT]:
-        """Answer from the best rung that can; else raise `ModelUnavailable` with every rung's reason."""
-        started, spend = self._clock(), Spend()
-        failures: list[tuple[Rung, RungFailure]] = []
-        for position, rung in enumerate(self._rungs_by_stage[task.stage]):
+        """Answer from the best rung that can, or whose answer was paid for; it is kept before this returns.
+
+        Raises `NoModelAnswered` or `RequestFailed` with every rung's reason, and `StoreUnavailable`.
+        """
+        started = self._clock()
+        rungs = self._rungs_by_stage[task.stage]
+        models = [at for at, rung in enumerate(rungs) if not rung.is_mock]
+        keys = dict(zip(models, content_keys(task, [rungs[at].ref for at in models]), strict=True))
+        paid = await self._find(task, keys)
+        descent = _Descent()
+        for position in range(_first_position(task, paid), len(rungs)):
+            rung = rungs[position]
+            if (found := paid.get(position)) is not None:
+                return _found(found, descent.provenance(rung, position, self._clock() - started))
             report = await rung.ask(task)
-            spend += report.spend
+            descent.take(rung.ref, report)
             if report.failure is None:
-                first = failures[0][1] if failures else None
-                return self._answer(
-                    report, _provenance(rung, position, spend, self._clock() - started, first)
-                )
-            failures.append((rung, report.failure))
-        raise _no_answer(task.stage, failures)
+                provenance = descent.provenance(rung, position, self._clock() - started)
+                if position in keys:
+                    await self._keep(keys[position], task, rung.ref, _paid(report, provenance.error))
+                return Answer(data=report.data, blocked_by=report.blocked_by, provenance=provenance)
+        raise no_answer(task.stage, descent.failures)
 
-    @staticmethod
-    def _answer(report: RungReport[AnswerT], provenance: Provenance) -> Answer[AnswerT]:
-        return Answer(data=report.data, provenance=provenance, blocked_by=report.blocked_by)
+    async def _find(self, task: Task[AnswerT], keys: Mapping[int, str]) -> dict[int, PaidAnswer[AnswerT]]:
+        """The answers that were paid for and fit the task, by position of their rungs."""
+        documents = await self._paid.find(list(keys.values())) if keys else {}
+        return {
+            position: answer
+            for position, key in keys.items()
+            if key in documents and (answer := read_paid(task, documents[key])) is not None
+        }
+
+    async def _keep(self, key: str, task: Task[AnswerT], ref: ModelRef, answer: PaidAnswer[AnswerT]) -> None:
+        document = paid_document(
+            answer, stage=task.stage, ref=ref, now=self._now(), lifetime=self._answer_lifetime
+        )
+        try:
+            await self._paid.keep(key, document)
+        except PermanentError as error:
+            # It is here all the same, and was paid for.
+            log.warning("answer.not_kept", stage=task.stage, model=str(ref), cause=error.message)
 
 
-def _provenance(
-    rung: Rung, position: int, spend: Spend, elapsed_seconds: float, error: RungFailure | None
-) -> Provenance:
-    return Provenance(
-        mode=_mode(rung, position),
-        provider=rung.ref.provider,
-        model=rung.ref.model or rung.ref.provider,
-        attempts=spend.calls,
-        latency_ms=round(elapsed_seconds * 1000),
-        input_tokens=spend.input_tokens,
-        output_tokens=spend.output_tokens,
-        cost_usd=spend.cost_usd,
-        error=error,
-    )
+@dataclass(kw_only=True, slots=True)
+class _Descent:
+    """How a task has come down the ladder so far."""
+
+    spend: Spend = field(default_factory=Spend)
+    failures: list[tuple[ModelRef, RungFailure]] = field(default_factory=list)
+
+    def take(self, ref: ModelRef, report: RungReport[AnswerT]) -> None:
+        self.spend += report.spend
+        if report.failure is not None:
+            self.failures.append((ref, report.failure))
+
+    def provenance(self, rung: Rung, position: int, elapsed_seconds: float) -> Provenance:
+        """That of an answer which is given now."""
+        return Provenance(
+            mode=_mode(rung, position),
+            provider=rung.ref.provider,
+            model=rung.ref.model or rung.ref.provider,
+            attempts=self.spend.calls,
+            latency_ms=round(elapsed_seconds * 1000),
+            input_tokens=self.spend.input_tokens,
+            output_tokens=self.spend.output_tokens,
+            cost_usd=self.spend.cost_usd,
+            error=self.failures[0][1] if self.failures else None,
+        )
+
+
+def _first_position(task: Task[AnswerT], paid: Mapping[int, PaidAnswer[AnswerT]]) -> int:
+    return min(paid, default=0) if task.resumes else 0
 
 
 def _mode(rung: Rung, position: int) -> Mode:
-    if rung.ref.provider == "mock":
+    if rung.is_mock:
         return "mock"
     return "live" if position == 0 else "fallback"
 
 
-def _no_answer(stage: str, failures: Sequence[tuple[Rung, RungFailure]]) -> NoModelAnswered:
-    reasons = "; ".join(f"{rung.ref}: {failure.message}" for rung, failure in failures)
-    return NoModelAnswered(f"No rung of the ladder for {stage} answered. {reasons}")
+def _paid(report: RungReport[AnswerT], error: RungFailure | None) -> PaidAnswer[AnswerT]:
+    return PaidAnswer(
+        data=report.data, blocked_by=report.blocked_by, cost_usd=report.spend.cost_usd, error=error
+    )
+
+
+def _found(answer: PaidAnswer[AnswerT], provenance: Provenance) -> Answer[AnswerT]:
+    # Where no rung was asked, the reason for a lower one is that of the attempt which paid.
+    error = answer.error if provenance.mode != "live" else None
+    return Answer(
+        data=answer.data,
+        blocked_by=answer.blocked_by,
+        provenance=replace(
+            provenance, cached=True, saved_usd=answer.cost_usd, error=provenance.error or error
+        ),
+    )

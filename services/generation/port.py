@@ -4,11 +4,13 @@ Two ports. `LanguageModel` faces the stages: a task goes in, a validated answer 
 an error. `Provider` faces the services: one call, one text, no retries, no judgement.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
+
+from services.generation.allowance import Allowance
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
@@ -30,6 +32,11 @@ class Task(Generic[AnswerT]):
     `instructions` are the same for every request of a stage (so that providers can cache them); `prompt` is what
     differs. `check` returns one sentence per rule of meaning that an answer breaks, none when it is good; the
     sentences are shown to the model when it is asked again. `offline` makes the answer without any model.
+
+    `identity` is what the answer depends on, where that is less than the prompt: tasks of one stage with the same
+    identity may share one paid answer. `resumes` says that an earlier attempt at the same request may have paid
+    for an answer of any rung, which is then taken instead of asking a better one. `allowance` bounds what the whole
+    message may take, over all its tasks.
     """
 
     stage: str
@@ -40,6 +47,9 @@ class Task(Generic[AnswerT]):
     max_output_tokens: int
     offline: Callable[[], AnswerT]
     check: Callable[[AnswerT], Sequence[str]] = no_problems
+    identity: str | None = None
+    resumes: bool = False
+    allowance: Allowance = field(default_factory=Allowance)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +66,10 @@ class Provenance:
     """How an answer came about. Tokens are None where nobody counted, `cost_usd` is None where no price is known.
 
     `attempts` counts calls on every rung that was tried, `error` is the reason of the best rung that did not
-    answer, `latency_ms` runs from the first call on the first rung to the answer.
+    answer, `latency_ms` runs from the first look for a paid answer to the answer.
+
+    A `cached` answer was paid for before, by an earlier attempt, an equal task or another worker: its `cost_usd`
+    is what this one took in vain before it was found, mostly 0, and `saved_usd` what the answer had cost.
     """
 
     mode: Mode
@@ -68,6 +81,7 @@ class Provenance:
     output_tokens: int | None = None
     cached: bool = False
     cost_usd: float | None = None
+    saved_usd: float | None = 0.0
     error: RungFailure | None = None
 
 
@@ -84,7 +98,23 @@ class LanguageModel(Protocol):
     """Answers tasks."""
 
     async def generate(self, task: Task[AnswerT]) -> Answer[AnswerT]:
-        """Answer the task, or raise `NoModelAnswered` when nothing on the ladder could."""
+        """Answer the task. Raises `NoModelAnswered`, or `RequestFailed` when no rung failed for another reason."""
+        ...
+
+
+class PaidAnswers(Protocol):
+    """Answers that were paid for, under content keys. Documents are flat, of JSON-like values and aware datetimes.
+
+    Their field `expires_at` says until when they hold. Both methods raise `StoreUnavailable`; `keep` raises
+    `PermanentError` for a document that the store will never take.
+    """
+
+    async def find(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """Those that are there and have not expired, by key."""
+        ...
+
+    async def keep(self, key: str, document: Mapping[str, Any]) -> None:
+        """Store one; the same key holds the same answer, so that writing twice does no harm."""
         ...
 
 

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from services.errors import ModelUnavailable
+from services.generation.allowance import Allowance
 
 T = TypeVar("T")
 
@@ -59,12 +60,21 @@ class Retry:
         self._sleep = sleep
         self._uniform = uniform
 
-    async def run(self, call: Callable[[], Awaitable[T]], *, max_calls: int) -> T:
-        """The call's result, or the error of the last one."""
+    async def run(self, call: Callable[[], Awaitable[T]], *, max_calls: int, allowance: Allowance) -> T:
+        """The call's result, or the error of the last one. No pause is made that the allowance would not outlast."""
+
+        def gives_up(state: RetryCallState) -> bool:
+            # Read after each call: other stages of the message draw on the allowance meanwhile.
+            return (
+                state.attempt_number >= max_calls
+                or allowance.calls_left == 0
+                or state.upcoming_sleep >= allowance.seconds_left
+            )
+
         # One object a run: tenacity keeps the state of a run on it, and runs overlap.
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(ModelUnavailable),
-            stop=stop_after_attempt(max_calls),
+            stop=gives_up,
             wait=self._pause,
             sleep=self._sleep,
             reraise=True,

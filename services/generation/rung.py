@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Generic
 
 import structlog
 
 from services.errors import ModelAnswerInvalid, ModelRejected, ModelUnavailable
+from services.generation.allowance import Allowance, AllowanceSpent
 from services.generation.answers import Misfit, read_answer
 from services.generation.breaker import Breaker
 from services.generation.port import (
@@ -48,11 +50,13 @@ class _Unusable:
 class _Tab:
     """Runs up what one ask takes; it outlives the error that ends the ask, because failures may be billed."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowance: Allowance) -> None:
         self.spend = Spend()
+        self.allowance = allowance
 
     def add(self, spend: Spend) -> None:
         self.spend += spend
+        self.allowance.add(spend)
 
 
 class Rung:
@@ -75,29 +79,42 @@ class Rung:
         self._price = price
         self._now = now
 
+    @property
+    def is_mock(self) -> bool:
+        """Whether it answers without any model: for nothing, at once, and always."""
+        return self.ref.provider == "mock"
+
     async def ask(self, task: Task[AnswerT]) -> RungReport[AnswerT]:
-        """Ask the model; one that is known to refuse is not called. Failures are reported, not raised."""
+        """Ask the model within the task's allowance. Failures are reported, not raised.
+
+        A model that is known to refuse is not called. The mock takes nothing of an allowance and needs none.
+        """
         if (refusal := self._breaker.reason) is not None:
             return RungReport(spend=Spend(), failure=_failure(refusal))
-        tab = _Tab()
+        tab = _Tab(Allowance() if self.is_mock else task.allowance)
         try:
             return await self._converse(task, tab)
         except ModelRejected as error:
             self._tell_refusal(task, error, tab.spend.calls)
             return RungReport(spend=tab.spend, failure=_failure(error))
-        except (ModelUnavailable, ModelAnswerInvalid) as error:
+        except (ModelUnavailable, ModelAnswerInvalid, AllowanceSpent) as error:
             self._tell_failure(task, _failure(error), tab.spend.calls)
             return RungReport(spend=tab.spend, failure=_failure(error))
 
     async def _converse(self, task: Task[AnswerT], tab: _Tab) -> RungReport[AnswerT]:
         """Ask, and ask once more with the problems when the answer cannot be used."""
         reading = await self._read_one(task, None, tab)
+        if not isinstance(reading, _Unusable):
+            return reading
+        if tab.allowance.is_spent:
+            raise self._unusable("an unusable answer, and no call is left to ask again", reading.misfit)
+        reading = await self._read_one(_with_more_room(task, reading.misfit), reading.rejection, tab)
         if isinstance(reading, _Unusable):
-            reading = await self._read_one(_with_more_room(task, reading.misfit), reading.rejection, tab)
-        if isinstance(reading, _Unusable):
-            summary, kind = reading.misfit.summary, reading.misfit.kind
-            raise ModelAnswerInvalid(f"{self.ref} gave two unusable answers: {summary}.", kind=kind)
+            raise self._unusable("two unusable answers", reading.misfit)
         return reading
+
+    def _unusable(self, what: str, misfit: Misfit) -> ModelAnswerInvalid:
+        return ModelAnswerInvalid(f"{self.ref} gave {what}: {misfit.summary}.", kind=misfit.kind)
 
     async def _read_one(
         self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab
@@ -113,18 +130,28 @@ class Rung:
         return RungReport(spend=tab.spend, data=answer)
 
     async def _complete(self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab) -> Completion:
-        settings = self._retry.settings
-
-        async def call() -> Completion:
-            tab.add(Spend(calls=1))
-            return await self._provider.complete(
-                task, model=self.ref, rejection=rejection, timeout=settings.call_timeout_seconds
-            )
-
-        # The calls of asking again come out of the same allowance, but it is worth one call in any case.
-        completion = await self._retry.run(call, max_calls=max(1, settings.max_calls - tab.spend.calls))
+        # The calls of asking again come out of the same bound, but it is worth one call in any case.
+        max_calls = max(1, self._retry.settings.max_calls - tab.spend.calls)
+        completion = await self._retry.run(
+            partial(self._call, task, rejection, tab), max_calls=max_calls, allowance=tab.allowance
+        )
         tab.add(self._cost_of(completion))
         return completion
+
+    async def _call(self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab) -> Completion:
+        if tab.allowance.is_spent:
+            raise tab.allowance.spent()
+        tab.add(Spend(calls=1))
+        own, left = self._retry.settings.call_timeout_seconds, tab.allowance.seconds_left
+        try:
+            return await self._provider.complete(
+                task, model=self.ref, rejection=rejection, timeout=min(own, left)
+            )
+        except ModelUnavailable as error:
+            # Cut short by the message's own bound, which says nothing about the service.
+            if error.kind == "timeout" and left < own:
+                raise tab.allowance.spent() from error
+            raise
 
     def _cost_of(self, completion: Completion) -> Spend:
         usage = completion.usage
@@ -161,7 +188,7 @@ class Rung:
         )
 
 
-def _failure(error: ModelUnavailable | ModelRejected | ModelAnswerInvalid) -> RungFailure:
+def _failure(error: ModelUnavailable | ModelRejected | ModelAnswerInvalid | AllowanceSpent) -> RungFailure:
     message = f"{error.message} {error.fix}" if isinstance(error, ModelRejected) else error.message
     return RungFailure(kind=error.kind, code=error.code, message=message)
 

@@ -70,11 +70,3 @@ class QueueProvisioner(Protocol):
     async def verify(self) -> None:
         """Raise `ConfigurationError` unless the subscription that is pulled, and the dead-letter topic, exist."""
         ...
-
-
-class DeadLetterReader(Protocol):
-    """Looks at dead letters without taking them away."""
-
-    async def peek(self, limit: int) -> Sequence[Delivery]:
-        """Up to `limit` messages of the dead-letter subscription; they stay there."""
-        ...

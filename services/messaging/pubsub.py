@@ -19,8 +19,8 @@ from google.api_core import exceptions
 from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient, types
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from services.batching import Batcher
 from services.errors import PermanentError, QueueUnavailable
-from services.messaging.acks import AckBatcher
 from services.messaging.port import Delivery, Message
 from services.messaging.pubsub_calls import (
     CALL_TIMEOUT_SECONDS,
@@ -36,7 +36,6 @@ from services.messaging.pubsub_calls import (
 # measured). The deadline lies this much after the wait, so that it does not cut off an answer that has leased
 # messages already.
 ANSWER_GRACE_SECONDS = 1.0
-PEEK_WAIT_SECONDS = 1.0
 
 MAX_LEASE_SECONDS = 600  # google.pubsub.v1.ModifyAckDeadlineRequest.ack_deadline_seconds
 ACK_ATTEMPTS = 4
@@ -68,7 +67,7 @@ class PubSubQueue:
     ) -> None:
         self._subscription = subscription_of(project, subscription, setting)
         self._client = LazyClient(SubscriberAsyncClient)
-        self._acks = AckBatcher(self._acknowledge, most=LEASES_PER_CALL)
+        self._acks = Batcher(self._acknowledge, most=LEASES_PER_CALL)
         self._retry = AsyncRetrying(
             retry=retry_if_exception_type(QueueUnavailable),
             stop=stop_after_attempt(ACK_ATTEMPTS),
@@ -154,32 +153,6 @@ class PubSubPublisher:
                 request=request, retry=None, timeout=PUBLISH_TIMEOUT_SECONDS
             )
         return list(response.message_ids)
-
-
-class PubSubDeadLetterReader:
-    """Looks at the dead-letter subscription: leases its messages for a moment and gives them back."""
-
-    def __init__(self, *, project: str, subscription: str) -> None:
-        self._queue = PubSubQueue(
-            project=project, subscription=subscription, setting="WORKER_DEAD_LETTER_SUBSCRIPTION"
-        )
-
-    async def peek(self, limit: int) -> Sequence[Delivery]:
-        """Up to `limit` dead letters. While it looks nobody else can see them."""
-        leased: list[Delivery] = []
-        try:
-            while len(leased) < limit:
-                found = await self._queue.pull(limit - len(leased), wait_seconds=PEEK_WAIT_SECONDS)
-                if not found:
-                    break
-                leased.extend(found)
-        finally:
-            await self._queue.extend(leased, seconds=0)
-        return leased
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._queue.close()
 
 
 def publish_batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:

@@ -37,8 +37,6 @@ UPDATE messages SET attempt = attempt + 1, available_at = :until WHERE id IN (
 ) RETURNING *
 """
 
-PEEK = "SELECT * FROM messages WHERE subscription = ? AND available_at <= ? ORDER BY id LIMIT ?"
-
 Clock = Callable[[], datetime]
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -128,25 +126,3 @@ class SqlitePublisher:
     ) -> Sequence[str]:
         check_topic(connection, topic, "WORKER_TOPIC and WORKER_DEAD_LETTER_TOPIC")
         return [insert(connection, topic, message, self._now()) for message in messages]
-
-
-class SqliteDeadLetterReader:
-    """Looks at the dead-letter subscription without leasing anything."""
-
-    def __init__(self, *, path: Path, subscription: str, now: Clock = utc_now) -> None:
-        self._database = open_queue(path)
-        self._subscription = subscription
-        self._now = now
-
-    async def peek(self, limit: int) -> Sequence[Delivery]:
-        """The oldest `limit` dead letters that nobody has leased; their `attempt` counts earlier deliveries."""
-        return await self._database.run(lambda connection: self._peek(connection, limit))
-
-    async def close(self) -> None:
-        """Close the file."""
-        await self._database.close()
-
-    def _peek(self, connection: sqlite3.Connection, limit: int) -> Sequence[Delivery]:
-        find_subscription(connection, self._subscription, "WORKER_DEAD_LETTER_SUBSCRIPTION")
-        key = (self._subscription, as_text(self._now()), limit)
-        return [delivery_of(row) for row in connection.execute(PEEK, key)]

@@ -1,40 +1,107 @@
 """What a claim means, decided on plain documents: the same for every store."""
 
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
+from services.errors import ClaimLost
 from services.storage.port import Busy, Claim, Document, Finished
 
 PROCESSING = "processing"
 FAILED = "failed"
 
 
-def claimed(document: Document, *, owner: str, expires_at: datetime, attempt: int = 1) -> dict[str, Any]:
-    """The document as it is stored while `owner` works on it."""
-    return {**document, "claim": {"owner": owner, "expires_at": expires_at}, "attempt": attempt}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """A document as a store has it; `age` is the time since its last write on the store's clock, None without one."""
+
+    document: Document
+    version: Any
+    age: timedelta | None = None
 
 
-def taken_over(stored: Document, document: Document, *, owner: str, expires_at: datetime) -> dict[str, Any]:
-    """What replaces a document that `held` lets go; of that remain its age and the count of attempts."""
-    taken = claimed(document, owner=owner, expires_at=expires_at, attempt=stored["attempt"] + 1)
-    return {**taken, "created_at": stored["created_at"]}
+def new_lease(owner: str, *, now: datetime, lifetime: timedelta) -> dict[str, Any]:
+    """What is stored as `claim` while the owner works. Both times are by the owner's clock."""
+    return {"owner": owner, "renewed_at": now, "expires_at": now + lifetime}
 
 
-def held(stored: Document, *, now: datetime) -> Busy | Finished | None:
-    """Why nobody may take the request over at `now`, or None when somebody may."""
-    if stored["status"] == FAILED:
+def is_alive(lease: Document, *, now: datetime, age: timedelta | None = None) -> bool:
+    """Whether a lease that was written `age` ago still holds.
+
+    With an age it matters only how long the lease was given, which one clock said: the clocks of workers may differ.
+    """
+    if age is None or "renewed_at" not in lease:  # which a worker of an earlier version did not write
+        return bool(lease["expires_at"] > now)
+    return bool(age < lease["expires_at"] - lease["renewed_at"])
+
+
+def claimed(document: Document, lease: Document, *, attempt: int = 1) -> dict[str, Any]:
+    """The document as it is stored while somebody works on it."""
+    return {**document, "claim": lease, "attempt": attempt}
+
+
+def taken_over(stored: Document, document: Document, lease: Document) -> dict[str, Any]:
+    """What replaces a document that `claim_existing` lets go: its age and the count of its attempts remain.
+
+    So do its failures, unless it has failed for good: then a person has sent it again, and they are over.
+    """
+    kept = ["created_at"] if stored["status"] == FAILED else ["created_at", "failures"]
+    taken = claimed(document, lease, attempt=stored["attempt"] + 1)
+    return {**taken, **{name: stored[name] for name in kept if name in stored}}
+
+
+def claim_existing(
+    request_id: str, stored: Stored, *, owner: str, now: datetime
+) -> Claim | Busy | Finished | None:
+    """What a claim on a document that exists gets; None when it may be taken over.
+
+    A lease of this very owner, dead or alive, is an earlier call's write whose answer was lost.
+    """
+    document = stored.document
+    if document["status"] == FAILED:
         return None
-    if stored["status"] != PROCESSING:
-        return Finished(document=stored)
-    expires_at = stored["claim"]["expires_at"]
-    return Busy(expires_at=expires_at) if expires_at > now else None
+    if document["status"] != PROCESSING:
+        return Finished(document=document)
+    if is_held_by(owner, document):
+        return claim_of(request_id, document, version=stored.version)
+    if is_alive(document["claim"], now=now, age=stored.age):
+        return Busy(expires_at=document["claim"]["expires_at"])
+    return None
 
 
-def is_owned(stored: Document, claim: Claim) -> bool:
-    """Whether nobody has taken the request over since. Every take-over raises `attempt`."""
-    if stored["status"] != PROCESSING:
+def is_held_by(owner: str, document: Document) -> bool:
+    """Whether the last claim on the document is this owner's. Every claim has an owner of its own."""
+    return bool(document.get("claim", {}).get("owner") == owner)
+
+
+def may_be_repaid(stored: Stored, *, now: datetime) -> bool:
+    """Whether the document has a debt that nobody is repaying."""
+    document = stored.document
+    if document.get("debt") is None or document["status"] == PROCESSING:
         return False
-    return bool(stored["claim"]["owner"] == claim.owner and stored["attempt"] == claim.attempt)
+    return "claim" not in document or not is_alive(document["claim"], now=now, age=stored.age)
+
+
+def debt_claimed(stored: Document, lease: Document) -> dict[str, Any]:
+    """The fields of a document with a debt that change while somebody repays it."""
+    return {"claim": lease, "attempt": stored["attempt"] + 1}
+
+
+def owned(stored: Stored | None, claim: Claim) -> Stored:
+    """The document, which nobody has taken over since the claim. Raises `ClaimLost`."""
+    if stored is None or not is_held_by(claim.owner, stored.document):
+        raise ClaimLost("Another worker owns the request now.")
+    return stored
+
+
+def renewed(claim: Claim, changes: Document, *, version: Any) -> Claim:
+    """The claim after `changes`, with the new lease among them, were written."""
+    return replace(
+        claim,
+        expires_at=changes["claim"]["expires_at"],
+        failures=changes.get("failures", claim.failures),
+        version=version,
+    )
 
 
 def claim_of(request_id: str, document: Document, *, version: Any) -> Claim:
@@ -45,5 +112,6 @@ def claim_of(request_id: str, document: Document, *, version: Any) -> Claim:
         expires_at=document["claim"]["expires_at"],
         attempt=document["attempt"],
         created_at=document["created_at"],
+        failures=document.get("failures", []),
         version=version,
     )

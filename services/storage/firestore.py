@@ -12,70 +12,112 @@ it.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from google.api_core import exceptions
-from google.cloud.firestore_v1 import FieldFilter
+from services.errors import StoreUnavailable
+from services.storage.claims import (
+    claim_existing,
+    claim_of,
+    claimed,
+    debt_claimed,
+    is_held_by,
+    may_be_repaid,
+    new_lease,
+    owned,
+    renewed,
+    taken_over,
+)
+from services.storage.firestore_calls import Firestore, Sleep
+from services.storage.firestore_documents import ResultDocuments
+from services.storage.port import NO_CHANGES, Busy, Claim, Document, Finished
 
-from services.errors import ClaimLost, StoreUnavailable
-from services.storage.claims import claim_of, claimed, held, is_owned, taken_over
-from services.storage.firestore_calls import ONE_TRY, Firestore, Sleep
-from services.storage.port import Busy, Claim, Document, Finished
-
-COLLECTION = "content_results"
 CLAIM_ROUNDS = 5
 OWNER_ROUNDS = 3
 
-CONFLICTS = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Stored:
-    document: dict[str, Any]
-    version: Any
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class FirestoreResultStore:
-    """Claims and results. An ordinary message costs two writes: a create and one conditional replacement.
+    """Claims, results and debts. An ordinary message costs two writes: a create and one conditional replacement.
 
     A claim is a document that exists; every later write is conditional on the document's last update time, so
-    a stale owner's write fails in the database itself. `sleep` waits between the tries of a call.
+    a stale owner's write fails in the database itself. Whether a claim has expired is decided on the server's
+    clock. `now` decides which debts have expired; `sleep` waits between the tries of a call.
     """
 
-    def __init__(self, *, project: str, database: str = "(default)", sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        *,
+        project: str,
+        database: str = "(default)",
+        now: Callable[[], datetime] = _utc_now,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
         self._firestore = Firestore(project=project, database=database, sleep=sleep)
+        self._documents = ResultDocuments(self._firestore)
+        self._now = now
 
     async def claim(
-        self, request_id: str, document: Document, *, owner: str, now: datetime, expires_at: datetime
+        self, request_id: str, document: Document, *, owner: str, now: datetime, lifetime: timedelta
     ) -> Claim | Busy | Finished:
-        """Own the request until `expires_at`; after a lost race the document is read again."""
-        stored: _Stored | None = None
-        unsure = False
+        """Own the request for `lifetime`; after a lost race the document is read again."""
+        lease = new_lease(owner, now=now, lifetime=lifetime)
+        mine, over = claimed(document, lease), None
         for _ in range(CLAIM_ROUNDS):
-            mine = _wanted(document, stored, owner=owner, expires_at=expires_at)
-            version, tries = await self._write(request_id, mine, over=stored and stored.version)
-            if version:
+            if version := await self._documents.write(request_id, mine, over=over):
                 return claim_of(request_id, mine, version=version)
-            # The conflict may be with an earlier try of our own, which landed although no answer came.
-            unsure = unsure or tries > 1
-            stored = await self._read(request_id)
-            if stored and unsure and stored.document.get("claim") == mine["claim"]:
-                return claim_of(request_id, stored.document, version=stored.version)
-            if stored and (answer := held(stored.document, now=now)):
+            stored = await self._documents.read(request_id)
+            if stored is None:
+                mine, over = claimed(document, lease), None
+            elif answer := claim_existing(request_id, stored, owner=owner, now=now):
                 return answer
-        raise StoreUnavailable(f"{self._firestore}: others claimed the same request first, again and again.")
+            else:
+                mine, over = taken_over(stored.document, document, lease), stored.version
+        raise self._outrun()
 
-    async def extend(self, claim: Claim, *, expires_at: datetime) -> Claim:
-        """Own the request until `expires_at`."""
-        renewed = {"claim": {"owner": claim.owner, "expires_at": expires_at}}
-        version = await self._write_as_owner(claim, renewed, only=["claim"])
-        return replace(claim, expires_at=expires_at, version=version)
+    async def extend(
+        self, claim: Claim, *, now: datetime, lifetime: timedelta, changes: Document = NO_CHANGES
+    ) -> Claim:
+        """Own the request for `lifetime` from `now`."""
+        fields = {**changes, "claim": new_lease(claim.owner, now=now, lifetime=lifetime)}
+        version = await self._write_as_owner(claim, fields, only=list(fields))
+        return renewed(claim, fields, version=version)
 
     async def complete(self, claim: Claim, document: Document) -> None:
         """Replace the document by the finished one and end the claim."""
         await self._write_as_owner(claim, document)
+
+    async def debts(self, limit: int) -> Sequence[Document]:
+        """Documents with a debt, the oldest first."""
+        # Expired documents are read past: they are among the oldest, and may be there for days.
+        living: list[Document] = []
+        after = None
+        while len(living) < limit:
+            documents, after = await self._documents.debts(limit, after=after)
+            living += _living(documents, now=self._now())
+            if after is None:
+                break
+        return living[:limit]
+
+    async def claim_debt(
+        self, request_id: str, *, owner: str, now: datetime, lifetime: timedelta
+    ) -> Claim | None:
+        """Own a document with a debt."""
+        lease = new_lease(owner, now=now, lifetime=lifetime)
+        for _ in range(CLAIM_ROUNDS):
+            stored = await self._documents.read(request_id)
+            if stored and is_held_by(owner, stored.document):
+                return claim_of(request_id, stored.document, version=stored.version)
+            if stored is None or not may_be_repaid(stored, now=now):
+                return None
+            fields = debt_claimed(stored.document, lease)
+            version = await self._documents.write(request_id, fields, over=stored.version, only=list(fields))
+            if version:
+                return claim_of(request_id, {**stored.document, **fields}, version=version)
+        raise self._outrun()
 
     async def close(self) -> None:
         """Close the connection."""
@@ -85,37 +127,18 @@ class FirestoreResultStore:
         """Write, unless the request has changed hands. Our own lost answer is no reason to drop the work."""
         over = claim.version
         for _ in range(OWNER_ROUNDS):
-            version, _tries = await self._write(claim.request_id, document, over=over, only=only)
-            if version:
+            if version := await self._documents.write(claim.request_id, document, over=over, only=only):
                 return version
-            stored = await self._read(claim.request_id)
-            if stored and document.items() <= stored.document.items():
+            stored = await self._documents.read(claim.request_id)
+            if stored and stored.document == ({**stored.document, **document} if only else document):
                 return stored.version
-            if not stored or not is_owned(stored.document, claim):
-                break
-            over = stored.version
-        raise ClaimLost("Another worker owns the request now.")
+            over = owned(stored, claim).version
+        raise self._outrun()
 
-    async def _write(
-        self, request_id: str, document: Document, *, over: Any, only: Sequence[str] = ()
-    ) -> tuple[Any, int]:
-        """The new version, None after a conflict; and the number of tries it took."""
-        tries = 0
-
-        async def once() -> Any:
-            nonlocal tries
-            tries += 1
-            try:
-                return await self._firestore.write(
-                    f"{COLLECTION}/{request_id}", document, over=over, only=only
-                )
-            except CONFLICTS:
-                return None
-
-        return await self._firestore.call(once), tries
-
-    async def _read(self, request_id: str) -> _Stored | None:
-        return await _read(self._firestore, request_id)
+    def _outrun(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"{self._firestore}: others wrote the same document first, again and again; try again."
+        )
 
 
 class FirestoreResultReader:
@@ -126,53 +149,32 @@ class FirestoreResultReader:
         *,
         project: str,
         database: str = "(default)",
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = _utc_now,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._firestore = Firestore(project=project, database=database, sleep=sleep)
+        self._documents = ResultDocuments(self._firestore)
         self._now = now
 
     async def get(self, request_id: str) -> Document | None:
         """One document, or None."""
-        stored = await _read(self._firestore, request_id)
-        return stored.document if stored and self._is_alive(stored.document) else None
+        stored = await self._documents.read(request_id)
+        living = _living([stored.document] if stored else [], now=self._now())
+        return living[0] if living else None
 
     async def newest(self, limit: int, *, status: str | None = None) -> Sequence[Document]:
         """Documents by `created_at`, newest first; those that have expired count towards `limit` but are left out."""
-
-        async def once() -> Any:
-            query = self._firestore.client.collection(COLLECTION).order_by(
-                "created_at", direction="DESCENDING"
-            )
-            if status:
-                query = query.where(filter=FieldFilter("status", "==", status))
-            return await query.limit(limit).get(**ONE_TRY)
-
-        documents = [snapshot.to_dict() for snapshot in await self._firestore.call(once)]
-        return [document for document in documents if self._is_alive(document)]
+        return _living(await self._documents.newest(limit, status=status), now=self._now())
 
     async def close(self) -> None:
         """Close the connection."""
         await self._firestore.close()
 
-    def _is_alive(self, document: Document) -> bool:
-        expires_at = document.get("expires_at")
-        return expires_at is None or expires_at > self._now()
 
-
-async def _read(firestore: Firestore, request_id: str) -> _Stored | None:
-    async def once() -> Any:
-        return await firestore.client.collection(COLLECTION).document(request_id).get(**ONE_TRY)
-
-    snapshot = await firestore.call(once)
-    if not snapshot.exists:
-        return None
-    return _Stored(document=snapshot.to_dict(), version=snapshot.update_time.timestamp_pb())
-
-
-def _wanted(
-    document: Document, stored: _Stored | None, *, owner: str, expires_at: datetime
-) -> dict[str, Any]:
-    if stored is None:
-        return claimed(document, owner=owner, expires_at=expires_at)
-    return taken_over(stored.document, document, owner=owner, expires_at=expires_at)
+def _living(documents: Sequence[Document], *, now: datetime) -> list[Document]:
+    """Those that have not expired; the database removes the others within days."""
+    return [
+        document
+        for document in documents
+        if (expires_at := document.get("expires_at")) is None or expires_at > now
+    ]

@@ -1,7 +1,7 @@
 """What all calls to Firestore have in common: the client, the retry, and errors that tell an operator what to do."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -10,8 +10,8 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, Ref
 from google.cloud.firestore_v1 import AsyncClient, types
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from services.errors import ConfigurationError, PermanentError, StoreUnavailable
-from services.storage.firestore_values import put_fields
+from services.errors import ConfigurationError, ContentWorkerError, PermanentError, StoreUnavailable
+from services.storage.firestore_values import get_fields, put_fields
 from services.storage.port import Document
 
 CALL_TIMEOUT_SECONDS = 5.0
@@ -72,25 +72,48 @@ class Firestore:
         Returns the new version, which is the time of the write. Raises Google's `AlreadyExists`,
         `FailedPrecondition` or `NotFound` when the document is not as it was thought to be.
         """
-        database = f"projects/{self._project}/databases/{self._database}"
-        request = types.CommitRequest.pb()(database=database)
-        write = request.writes.add()
-        write.update.name = f"{database}/documents/{path}"
-        put_fields(document, write.update.fields)
+        write = self.plain_write(path, document)
         if only:  # an empty mask would mean: no field at all
             write.update_mask.field_paths.extend(only)
         if over is None:
             write.current_document.exists = False
         else:
             write.current_document.update_time.CopyFrom(over)
-        return await self._commit(request)
+        request = types.CommitRequest.pb()(database=self._path, writes=[write])
+        answer = await self._send("commit", types.CommitRequest.wrap(request))
+        return types.CommitResponse.pb(answer).write_results[0].update_time
 
-    async def _commit(self, request: Any) -> Any:
+    def plain_write(self, path: str, document: Document) -> Any:
+        """The write that sets the whole document, whatever was there before."""
+        write = types.Write.pb()()
+        write.update.name = f"{self._path}/documents/{path}"
+        put_fields(document, write.update.fields)
+        return write
+
+    async def write_each(self, writes: Sequence[Any]) -> Sequence[ContentWorkerError | None]:
+        """Carry out writes to different documents, each for itself. One try. Returns for each what it failed of.
+
+        Not every refusal is one write's: where Firestore checks the request first, it refuses it as a whole.
+        https://firebase.google.com/docs/firestore/reference/rpc/google.firestore.v1#batchwriterequest
+        """
+        request = types.BatchWriteRequest.pb()(database=self._path, writes=writes)
+        answer = await self._send("batch_write", types.BatchWriteRequest.wrap(request))
+        return [self._outcome(status) for status in types.BatchWriteResponse.pb(answer).status]
+
+    async def read(self, paths: Iterable[str]) -> dict[str, Document]:
+        """Those of the documents that exist, by their paths. One try."""
+        root = f"{self._path}/documents/"
+        request = types.BatchGetDocumentsRequest.pb()(database=self._path)
+        request.documents.extend(root + path for path in paths)
+        stream = await self._send("batch_get_documents", types.BatchGetDocumentsRequest.wrap(request))
+        answers = [types.BatchGetDocumentsResponse.pb(answer) async for answer in stream]
+        found = [answer.found for answer in answers if answer.HasField("found")]
+        return {document.name.removeprefix(root): get_fields(document.fields) for document in found}
+
+    async def _send(self, method: str, request: Any) -> Any:
         # The library offers no conditional replacement, and wraps every value: see `firestore_values`.
         api, metadata = self.client._firestore_api, self.client._rpc_metadata  # noqa: SLF001  # see above
-        wrapped = types.CommitRequest.wrap(request)
-        answer = await api.commit(request=wrapped, metadata=metadata, **ONE_TRY)
-        return types.CommitResponse.pb(answer).write_results[0].update_time
+        return await getattr(api, method)(request=request, metadata=metadata, **ONE_TRY)
 
     async def close(self) -> None:
         """Close the connection, if there ever was one."""
@@ -98,25 +121,38 @@ class Firestore:
             await self._made._firestore_api.transport.close()  # noqa: SLF001  # there is no public way
             self._made = None
 
+    @property
+    def _path(self) -> str:
+        return f"projects/{self._project}/databases/{self._database}"
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except exceptions.NotFound as exc:
-            raise ConfigurationError(f"{self} does not exist.", fix=self._fix_of_absence()) from exc
-        except exceptions.Forbidden as exc:
-            raise ConfigurationError(f"Access to {self} is denied.", fix=self._fix_of_denial(exc)) from exc
-        except (exceptions.Unauthorized, RefreshError) as exc:
-            raise ConfigurationError("The Google credentials are not valid any more.", fix=LOG_IN) from exc
-        except exceptions.FailedPrecondition as exc:
-            fix = "It must be in Native mode and have the indexes that infra/ declares: run terraform apply."
-            raise ConfigurationError(f"{self} cannot answer: {exc.message}.", fix=fix) from exc
-        except exceptions.InvalidArgument as exc:
-            raise PermanentError(f"{self} refused a document: {exc.message}.") from exc
         except (exceptions.GoogleAPICallError, GoogleAuthError) as exc:
-            raise StoreUnavailable(
-                f"{self} did not answer: {exc}. Check the network, and FIRESTORE_EMULATOR_HOST where it is set."
-            ) from exc
+            raise self._explained(exc) from exc
+
+    def _outcome(self, status: Any) -> ContentWorkerError | None:
+        if not status.code:
+            return None
+        return self._explained(exceptions.from_grpc_status(status.code, status.message))
+
+    def _explained(self, exc: exceptions.GoogleAPICallError | GoogleAuthError) -> ContentWorkerError:
+        match exc:
+            case exceptions.NotFound():
+                return ConfigurationError(f"{self} does not exist.", fix=self._fix_of_absence())
+            case exceptions.Forbidden():
+                return ConfigurationError(f"Access to {self} is denied.", fix=self._fix_of_denial(exc))
+            case exceptions.Unauthorized() | RefreshError():
+                return ConfigurationError("The Google credentials are not valid any more.", fix=LOG_IN)
+            case exceptions.FailedPrecondition():
+                fix = "It must be in Native mode and have the indexes that infra/ declares: run terraform apply."
+                return ConfigurationError(f"{self} cannot answer: {exc.message}.", fix=fix)
+            case exceptions.InvalidArgument():
+                return PermanentError(f"{self} refused a document: {exc.message}.")
+        return StoreUnavailable(
+            f"{self} did not answer: {exc}. Check the network, and FIRESTORE_EMULATOR_HOST where it is set."
+        )
 
     def __str__(self) -> str:
         return f"Firestore database {self._database} in project {self._project}"

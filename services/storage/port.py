@@ -2,32 +2,40 @@
 
 Documents are plain mappings of JSON-like values, with timezone-aware datetimes; their meaning belongs to
 `services.content`. Both implementations pass the same tests (`tests/contract/test_result_store.py`). All
-methods raise `StoreUnavailable` when the store cannot be reached.
+methods raise `StoreUnavailable` when the store cannot be reached, perhaps after their write has landed. Calling
+again with the same arguments is then always right: it finds its own write and answers as the first call would have.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 Document = Mapping[str, Any]
 
+NO_CHANGES: Document = {}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """Proof of ownership of one request. `version` is the store's own fencing token: it changes with every write."""
+    """Proof of ownership of one request. `version` is the store's own fencing token: it changes with every write.
+
+    `owner` is another one for every claim, also of the same worker. `failures` are those that the document counts
+    from earlier attempts, as they were stored.
+    """
 
     request_id: str
     owner: str
     expires_at: datetime
     attempt: int
     created_at: datetime
+    failures: Sequence[Document]
     version: Any
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Busy:
-    """Another worker owns the request until `expires_at`."""
+    """Another worker owns the request until `expires_at` of its own clock."""
 
     expires_at: datetime
 
@@ -40,22 +48,30 @@ class Finished:
 
 
 class ResultStore(Protocol):
-    """Documents keyed by request id, each owned by at most one worker while its status is `processing`."""
+    """Documents keyed by request id, each owned by at most one worker at a time."""
 
     async def claim(
-        self, request_id: str, document: Document, *, owner: str, now: datetime, expires_at: datetime
+        self, request_id: str, document: Document, *, owner: str, now: datetime, lifetime: timedelta
     ) -> Claim | Busy | Finished:
-        """Create the document (status `processing`) and own it until `expires_at`.
+        """Create the document (status `processing`) and own it for `lifetime`.
 
-        Where it exists: `Busy` while it is `processing` under a claim that has not expired at `now`; taken
-        over, with `attempt` one higher, when that claim has expired or the status is `failed` (a failed
-        request may be sent again); else `Finished`. The stored document gets `claim: {owner, expires_at}`
-        and `attempt`; `created_at` is taken from `document` and stays what it was on take-over.
+        Where it exists: `Busy` while it is `processing` under somebody's living claim; taken over, with `attempt`
+        one higher, when that claim has expired or the status is `failed` (a failed request may be sent again);
+        else `Finished`. The stored document gets `claim: {owner, renewed_at, expires_at}` and `attempt`; `created_at`
+        stays what it was on take-over, and so do `failures` unless the status was `failed`.
+
+        `now` is the worker's clock. Whether a claim has expired is decided by how long ago it was renewed on the
+        store's own clock, where the store has one: clocks of workers may differ by more than a lifetime.
         """
         ...
 
-    async def extend(self, claim: Claim, *, expires_at: datetime) -> Claim:
-        """Own the request until `expires_at`; a time in the past releases it. Raises `ClaimLost`."""
+    async def extend(
+        self, claim: Claim, *, now: datetime, lifetime: timedelta, changes: Document = NO_CHANGES
+    ) -> Claim:
+        """Own the request for `lifetime` from `now`; a lifetime of 0 releases it. Raises `ClaimLost`.
+
+        `changes` are fields of the document that are set in the same write.
+        """
         ...
 
     async def complete(self, claim: Claim, document: Document) -> None:
@@ -72,4 +88,22 @@ class ResultReader(Protocol):
 
     async def newest(self, limit: int, *, status: str | None = None) -> Sequence[Document]:
         """Documents by `created_at`, newest first."""
+        ...
+
+
+class DebtStore(Protocol):
+    """Finished documents with a field `debt`: degraded answers that are to be given again.
+
+    Claims made here are extended and completed through the `ResultStore` like any other; meanwhile the document stays
+    readable as it is.
+    """
+
+    async def debts(self, limit: int) -> Sequence[Document]:
+        """Up to `limit` documents with a debt, by `debt.since`, the oldest first; expired ones are left out."""
+        ...
+
+    async def claim_debt(
+        self, request_id: str, *, owner: str, now: datetime, lifetime: timedelta
+    ) -> Claim | None:
+        """Own a document with a debt, `attempt` one higher; None when it is owned, or owes nothing any more."""
         ...

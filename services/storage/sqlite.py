@@ -7,17 +7,29 @@ share it. Documents are JSON; times in them come back as timezone-aware datetime
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from services.embedded import Database, as_text, as_time, utc_now
-from services.errors import ClaimLost, StoreUnavailable
-from services.storage.claims import claim_of, claimed, held, is_owned, taken_over
-from services.storage.port import Busy, Claim, Document, Finished
+from services.errors import StoreUnavailable
+from services.storage.claims import (
+    Stored,
+    claim_existing,
+    claim_of,
+    claimed,
+    debt_claimed,
+    is_held_by,
+    may_be_repaid,
+    new_lease,
+    owned,
+    renewed,
+    taken_over,
+)
+from services.storage.port import NO_CHANGES, Busy, Claim, Document, Finished
 
-# What is asked for stands in columns beside the document; `version` counts the writes.
+# What is asked for stands in columns beside the document, or in an index on it, which a file of an earlier version gets
+# when it is opened; `version` counts the writes.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS content_results (
     request_id TEXT PRIMARY KEY,
@@ -28,6 +40,8 @@ CREATE TABLE IF NOT EXISTS content_results (
     document TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS content_results_newest ON content_results (created_at);
+CREATE INDEX IF NOT EXISTS content_results_debts ON content_results
+    (json_extract(document, '$.debt.since."$time"')) WHERE json_extract(document, '$.debt.since."$time"') IS NOT NULL;
 """
 
 WRITE = """
@@ -45,55 +59,89 @@ WHERE (expires_at IS NULL OR expires_at > :now) AND (:status IS NULL OR status =
 ORDER BY created_at DESC LIMIT :limit
 """
 
+DEBTS = """
+SELECT document, json_extract(document, '$.debt.since."$time"') AS since FROM content_results
+WHERE since IS NOT NULL AND (expires_at IS NULL OR expires_at > :now)
+ORDER BY since LIMIT :limit
+"""
+
 # JSON has no times. No field of a result has a name like this one.
 TIME_TAG = "$time"
 
 
 class SqliteResultStore:
-    """Claims and results; each of its writes is one transaction."""
+    """Claims, results and debts; each of its writes is one transaction. `now` decides which debts have expired."""
 
-    def __init__(self, *, path: Path) -> None:
+    def __init__(self, *, path: Path, now: Callable[[], datetime] = utc_now) -> None:
         self._database = _open(path)
+        self._now = now
 
     async def claim(
-        self, request_id: str, document: Document, *, owner: str, now: datetime, expires_at: datetime
+        self, request_id: str, document: Document, *, owner: str, now: datetime, lifetime: timedelta
     ) -> Claim | Busy | Finished:
-        """Own the request until `expires_at`."""
+        """Own the request for `lifetime`."""
+        lease = new_lease(owner, now=now, lifetime=lifetime)
 
         def work(connection: sqlite3.Connection) -> Claim | Busy | Finished:
             stored = _find(connection, request_id)
             if stored is None:
-                mine = claimed(document, owner=owner, expires_at=expires_at)
-            elif answer := held(stored, now=now):
+                mine = claimed(document, lease)
+            elif answer := claim_existing(request_id, stored, owner=owner, now=now):
                 return answer
             else:
-                mine = taken_over(stored, document, owner=owner, expires_at=expires_at)
+                mine = taken_over(stored.document, document, lease)
             return claim_of(request_id, mine, version=_write(connection, request_id, mine))
 
         return await self._database.run(work)
 
-    async def extend(self, claim: Claim, *, expires_at: datetime) -> Claim:
-        """Own the request until `expires_at`."""
-        renewed = {"owner": claim.owner, "expires_at": expires_at}
-        version = await self._write_as_owner(claim, lambda stored: {**stored, "claim": renewed})
-        return replace(claim, expires_at=expires_at, version=version)
+    async def extend(
+        self, claim: Claim, *, now: datetime, lifetime: timedelta, changes: Document = NO_CHANGES
+    ) -> Claim:
+        """Own the request for `lifetime` from `now`."""
+        fields = {**changes, "claim": new_lease(claim.owner, now=now, lifetime=lifetime)}
+
+        def work(connection: sqlite3.Connection) -> Claim:
+            stored = owned(_find(connection, claim.request_id), claim)
+            version = _write(connection, claim.request_id, {**stored.document, **fields})
+            return renewed(claim, fields, version=version)
+
+        return await self._database.run(work)
 
     async def complete(self, claim: Claim, document: Document) -> None:
         """Replace the document by the finished one and end the claim."""
-        await self._write_as_owner(claim, lambda _: document)
+
+        def work(connection: sqlite3.Connection) -> None:
+            stored = _find(connection, claim.request_id)
+            if stored is None or stored.document != document:  # else an earlier call has written it
+                owned(stored, claim)
+                _write(connection, claim.request_id, document)
+
+        await self._database.run(work)
+
+    async def debts(self, limit: int) -> Sequence[Document]:
+        """Documents with a debt, the oldest first."""
+        return await _select(self._database, DEBTS, {"now": as_text(self._now()), "limit": limit})
+
+    async def claim_debt(
+        self, request_id: str, *, owner: str, now: datetime, lifetime: timedelta
+    ) -> Claim | None:
+        """Own a document with a debt."""
+        lease = new_lease(owner, now=now, lifetime=lifetime)
+
+        def work(connection: sqlite3.Connection) -> Claim | None:
+            stored = _find(connection, request_id)
+            if stored and is_held_by(owner, stored.document):
+                return claim_of(request_id, stored.document, version=stored.version)
+            if stored is None or not may_be_repaid(stored, now=now):
+                return None
+            mine = {**stored.document, **debt_claimed(stored.document, lease)}
+            return claim_of(request_id, mine, version=_write(connection, request_id, mine))
+
+        return await self._database.run(work)
 
     async def close(self) -> None:
         """Close the file."""
         await self._database.close()
-
-    async def _write_as_owner(self, claim: Claim, change: Callable[[Document], Document]) -> int:
-        def work(connection: sqlite3.Connection) -> int:
-            stored = _find(connection, claim.request_id)
-            if stored is None or not is_owned(stored, claim):
-                raise ClaimLost("Another worker owns the request now.")
-            return _write(connection, claim.request_id, change(stored))
-
-        return await self._database.run(work)
 
 
 class SqliteResultReader:
@@ -105,31 +153,31 @@ class SqliteResultReader:
 
     async def get(self, request_id: str) -> Document | None:
         """One document, or None."""
-        found = await self._select(GET, (request_id, as_text(self._now())))
+        found = await _select(self._database, GET, (request_id, as_text(self._now())))
         return found[0] if found else None
 
     async def newest(self, limit: int, *, status: str | None = None) -> Sequence[Document]:
         """Documents by `created_at`, newest first."""
-        return await self._select(NEWEST, {"now": as_text(self._now()), "status": status, "limit": limit})
+        values = {"now": as_text(self._now()), "status": status, "limit": limit}
+        return await _select(self._database, NEWEST, values)
 
     async def close(self) -> None:
         """Close the file."""
         await self._database.close()
-
-    async def _select(self, sql: str, values: Any) -> list[Document]:
-        return await self._database.run(
-            lambda connection: [_document(row) for row in connection.execute(sql, values)]
-        )
 
 
 def _open(path: Path) -> Database:
     return Database(path, schema=SCHEMA, unavailable=StoreUnavailable)
 
 
-def _find(connection: sqlite3.Connection, request_id: str) -> Document | None:
-    sql = "SELECT document FROM content_results WHERE request_id = ?"
+async def _select(database: Database, sql: str, values: Any) -> list[Document]:
+    return await database.run(lambda connection: [_document(row) for row in connection.execute(sql, values)])
+
+
+def _find(connection: sqlite3.Connection, request_id: str) -> Stored | None:
+    sql = "SELECT document, version FROM content_results WHERE request_id = ?"
     row = connection.execute(sql, (request_id,)).fetchone()
-    return _document(row) if row else None
+    return Stored(document=_document(row), version=row["version"]) if row else None
 
 
 def _write(connection: sqlite3.Connection, request_id: str, document: Document) -> int:

@@ -102,6 +102,7 @@ def _requests(project: str) -> tuple[vertex.GenerateContentRequest, ...]:
         topic=topic,
         interest=match_task.offline(),
         catalog=catalog,
+        asks_about=nlu_task.offline().asks_about,
     )
     return tuple(_request(project, task) for task in (nlu_task, match_task, write_task))
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.answers import AnswerStores, FirestoreAnswerStores, SqliteAnswerStores
 from tests.contract.queues import PubSubQueues, Queues, SqliteQueues
 from tests.contract.stores import FirestoreStores, SqliteStores, Stores
 
@@ -22,3 +23,11 @@ def stores(request: pytest.FixtureRequest, database_path: Path, project: str) ->
         return SqliteStores(database_path)
     request.getfixturevalue("google_environment")
     return FirestoreStores(project)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("firestore", marks=pytest.mark.emulators)])
+def answer_stores(request: pytest.FixtureRequest, database_path: Path, project: str) -> AnswerStores:
+    if request.param == "sqlite":
+        return SqliteAnswerStores(database_path)
+    request.getfixturevalue("google_environment")
+    return FirestoreAnswerStores(project)

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.messaging.port import (
-    DeadLetterReader,
     Delivery,
     MessagePublisher,
     MessageQueue,
     QueueProvisioner,
 )
-from services.messaging.pubsub import PubSubDeadLetterReader, PubSubPublisher, PubSubQueue
+from services.messaging.pubsub import PubSubPublisher, PubSubQueue
 from services.messaging.pubsub_provisioner import PubSubProvisioner
-from services.messaging.sqlite import SqliteDeadLetterReader, SqlitePublisher, SqliteQueue
+from services.messaging.sqlite import SqlitePublisher, SqliteQueue
 from services.messaging.sqlite_provisioner import SqliteProvisioner
 from tests.contract.clock import Clock
 from tests.contract.parts import Parts
 
 TOPIC, SUBSCRIPTION = "requests", "requests-worker"
 DEAD_TOPIC, DEAD_SUBSCRIPTION = "requests-dead", "requests-dead-review"
+DEAD_SETTING = "WORKER_DEAD_LETTER_SUBSCRIPTION"
 WAIT_SECONDS = 0.5
 LOOKS = 20
 
@@ -32,7 +32,7 @@ class Queues(Parts):
     def publisher(self) -> MessagePublisher:
         raise NotImplementedError
 
-    def dead_letters(self) -> DeadLetterReader:
+    def dead_letters(self) -> MessageQueue:
         raise NotImplementedError
 
     def provisioner(self, *, dead_letter_topic: str = DEAD_TOPIC) -> QueueProvisioner:
@@ -54,10 +54,15 @@ class SqliteQueues(Queues):
     def publisher(self) -> SqlitePublisher:
         return self.kept(SqlitePublisher(path=self.path, now=self.clock.now))
 
-    def dead_letters(self) -> SqliteDeadLetterReader:
-        return self.kept(
-            SqliteDeadLetterReader(path=self.path, subscription=DEAD_SUBSCRIPTION, now=self.clock.now)
+    def dead_letters(self) -> SqliteQueue:
+        made = SqliteQueue(
+            path=self.path,
+            subscription=DEAD_SUBSCRIPTION,
+            setting=DEAD_SETTING,
+            now=self.clock.now,
+            sleep=self.clock.sleep,
         )
+        return self.kept(made)
 
     def provisioner(self, *, dead_letter_topic: str = DEAD_TOPIC) -> SqliteProvisioner:
         made = SqliteProvisioner(
@@ -81,8 +86,10 @@ class PubSubQueues(Queues):
     def publisher(self) -> PubSubPublisher:
         return self.kept(PubSubPublisher(project=self.project))
 
-    def dead_letters(self) -> PubSubDeadLetterReader:
-        return self.kept(PubSubDeadLetterReader(project=self.project, subscription=DEAD_SUBSCRIPTION))
+    def dead_letters(self) -> PubSubQueue:
+        return self.kept(
+            PubSubQueue(project=self.project, subscription=DEAD_SUBSCRIPTION, setting=DEAD_SETTING)
+        )
 
     def provisioner(self, *, dead_letter_topic: str = DEAD_TOPIC) -> PubSubProvisioner:
         made = PubSubProvisioner(

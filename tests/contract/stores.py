@@ -3,20 +3,30 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 
 from services.storage.firestore import FirestoreResultReader, FirestoreResultStore
-from services.storage.port import ResultReader, ResultStore
+from services.storage.port import DebtStore, Document, ResultReader, ResultStore
 from services.storage.sqlite import SqliteResultReader, SqliteResultStore
 from tests.contract.clock import Clock
 from tests.contract.parts import Parts
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+# A claim for so long has ended at once, by whatever clock a store goes: nobody has to wait for its end.
+NO_TIME = timedelta(0)
+
+REQUEST = "request-1"
+
+
+class Store(ResultStore, DebtStore, Protocol):
+    """What both implementations are."""
 
 
 class Stores(Parts):
@@ -26,10 +36,10 @@ class Stores(Parts):
         super().__init__()
         self.clock = Clock()
 
-    def store(self) -> ResultStore:
+    def store(self) -> Store:
         raise NotImplementedError
 
-    def empty_store(self) -> ResultStore:
+    def empty_store(self) -> Store:
         """Another store that knows none of the requests."""
         raise NotImplementedError
 
@@ -47,7 +57,7 @@ class SqliteStores(Stores):
         self.path = path
 
     def store(self) -> SqliteResultStore:
-        return self.kept(SqliteResultStore(path=self.path))
+        return self.kept(SqliteResultStore(path=self.path, now=self.clock.now))
 
     def empty_store(self) -> SqliteResultStore:
         return self.kept(SqliteResultStore(path=self.path.with_name("other.db")))
@@ -70,11 +80,10 @@ class FirestoreStores(Stores):
         self.project = project
 
     def store(self) -> FirestoreResultStore:
-        return self.kept(FirestoreResultStore(project=self.project, sleep=self.clock.sleep))
+        return self._store_in(self.project)
 
     def empty_store(self) -> FirestoreResultStore:
-        other = f"{self.project}-other"
-        return self.kept(FirestoreResultStore(project=other, sleep=self.clock.sleep))
+        return self._store_in(f"{self.project}-other")
 
     def reader(self) -> FirestoreResultReader:
         return self.kept(
@@ -92,6 +101,9 @@ class FirestoreStores(Stores):
         monkeypatch.setattr(FirestoreAsyncClient, "commit", counted)
         return lambda: len(commits)
 
+    def _store_in(self, project: str) -> FirestoreResultStore:
+        return self.kept(FirestoreResultStore(project=project, now=self.clock.now, sleep=self.clock.sleep))
+
 
 def processing(**changes: Any) -> dict[str, Any]:
     """A document as a worker claims with it."""
@@ -101,3 +113,15 @@ def processing(**changes: Any) -> dict[str, Any]:
 def completed(**changes: Any) -> dict[str, Any]:
     """A document as a worker completes with it."""
     return {"status": "completed", "created_at": NOON, "attempt": 1, "nlu": {"topic_id": "motion"}, **changes}
+
+
+def degraded(*, since: datetime = NOON, **changes: Any) -> dict[str, Any]:
+    """A result that is to be given again."""
+    return completed(debt={"since": since, "question": "Why is the sky blue?"}, **changes)
+
+
+async def stored(reader: ResultReader, request_id: str = REQUEST) -> Document:
+    """The document as it is."""
+    document = await reader.get(request_id)
+    assert document is not None
+    return document

@@ -1,4 +1,7 @@
-"""What every result store does: the contract of `services.storage.port`."""
+"""What every result store does: the contract of `services.storage.port`.
+
+A claim whose lifetime is over is one of no lifetime at all, or one that was released: no test waits.
+"""
 
 import asyncio
 from collections import Counter
@@ -8,33 +11,34 @@ from typing import Any
 import pytest
 
 from services.errors import ClaimLost
-from services.storage.port import Busy, Claim, Document, Finished, ResultReader, ResultStore
-from tests.contract.stores import NOON, Stores, completed, processing
+from services.storage.port import Busy, Claim, Finished, ResultStore
+from tests.contract.stores import MINUTE, NO_TIME, NOON, REQUEST, Stores, completed, processing, stored
 
-MINUTE = timedelta(minutes=1)
-REQUEST = "request-1"
+FAILURES = [{"kind": "invalid_answer", "count": 2, "last_at": NOON}]
 
 
 async def claim(
-    store: ResultStore, *, owner: str = "worker-a", now: datetime = NOON, **changes: Any
+    store: ResultStore,
+    *,
+    owner: str = "claim-a",
+    now: datetime = NOON,
+    lifetime: timedelta = MINUTE,
+    **changes: Any,
 ) -> Claim | Busy | Finished:
-    """A claim for one minute."""
-    document = processing(**changes)
-    return await store.claim(REQUEST, document, owner=owner, now=now, expires_at=now + MINUTE)
+    """A claim, for one minute if nothing else is said."""
+    return await store.claim(REQUEST, processing(**changes), owner=owner, now=now, lifetime=lifetime)
 
 
-async def owned(store: ResultStore, *, owner: str = "worker-a", now: datetime = NOON) -> Claim:
+async def owned(store: ResultStore, *, owner: str = "claim-a", **changes: Any) -> Claim:
     """A claim that must succeed."""
-    answer = await claim(store, owner=owner, now=now)
+    answer = await claim(store, owner=owner, **changes)
     assert isinstance(answer, Claim)
     return answer
 
 
-async def stored(reader: ResultReader) -> Document:
-    """The document as it is."""
-    document = await reader.get(REQUEST)
-    assert document is not None
-    return document
+def lease(owner: str, *, now: datetime = NOON, lifetime: timedelta = MINUTE) -> dict[str, Any]:
+    """A claim as it is stored."""
+    return {"owner": owner, "renewed_at": now, "expires_at": now + lifetime}
 
 
 def test_a_claim_is_stored_with_its_owner(stores: Stores) -> None:
@@ -43,13 +47,10 @@ def test_a_claim_is_stored_with_its_owner(stores: Stores) -> None:
         claimed = await owned(stores.store())
 
         # Then
-        assert (claimed.request_id, claimed.owner, claimed.attempt) == (REQUEST, "worker-a", 1)
+        assert (claimed.request_id, claimed.owner, claimed.attempt) == (REQUEST, "claim-a", 1)
         assert (claimed.expires_at, claimed.created_at) == (NOON + MINUTE, NOON)
-        assert await stored(stores.reader()) == {
-            **processing(),
-            "attempt": 1,
-            "claim": {"owner": "worker-a", "expires_at": NOON + MINUTE},
-        }
+        assert claimed.failures == []
+        assert await stored(stores.reader()) == {**processing(), "attempt": 1, "claim": lease("claim-a")}
 
     stores.run(scenario)
 
@@ -76,7 +77,7 @@ def test_a_finished_request_stays_finished(stores: Stores) -> None:
         await store.complete(await owned(store), completed())
 
         # When
-        answer = await claim(store, owner="worker-b", now=NOON + 10 * MINUTE)
+        answer = await claim(store, owner="claim-b", now=NOON + 10 * MINUTE)
 
         # Then
         assert answer == Finished(document=completed())
@@ -85,33 +86,30 @@ def test_a_finished_request_stays_finished(stores: Stores) -> None:
     stores.run(scenario)
 
 
-def test_a_failed_request_may_be_claimed_again(stores: Stores) -> None:
+def test_a_failed_request_may_be_claimed_again_and_its_failures_are_over(stores: Stores) -> None:
     async def scenario() -> None:
         # Given
         store = stores.store()
-        await store.complete(await owned(store), completed(status="failed", failures=["no model answered"]))
+        await store.complete(await owned(store), completed(status="failed", failures=FAILURES))
 
         # When
-        again = await owned(store, owner="worker-b")
+        again = await owned(store, owner="claim-b", created_at=NOON + MINUTE)
 
         # Then
-        assert again.attempt == 2
+        assert (again.attempt, again.created_at, again.failures) == (2, NOON, [])
         assert "failures" not in await stored(stores.reader())
 
     stores.run(scenario)
 
 
-@pytest.mark.parametrize(("owner", "now"), [("worker-a", NOON), ("worker-b", NOON + MINUTE / 2)])
-def test_a_request_under_a_live_claim_is_busy_for_everybody(
-    stores: Stores, owner: str, now: datetime
-) -> None:
+def test_a_request_under_a_living_claim_is_busy_for_every_other_claim(stores: Stores) -> None:
     async def scenario() -> None:
-        # Given: its own worker may have been handed the message twice
+        # Given
         store = stores.store()
-        await owned(store, owner="worker-a")
+        await owned(store)
 
         # When
-        answer = await claim(store, owner=owner, now=now)
+        answer = await claim(store, owner="claim-b", now=NOON + MINUTE / 2)
 
         # Then
         assert answer == Busy(expires_at=NOON + MINUTE)
@@ -119,13 +117,49 @@ def test_a_request_under_a_live_claim_is_busy_for_everybody(
     stores.run(scenario)
 
 
+@pytest.mark.parametrize("lifetime", [MINUTE, NO_TIME])
+def test_a_claim_that_is_made_again_is_the_same_claim(stores: Stores, lifetime: timedelta) -> None:
+    async def scenario() -> None:
+        # Given: its answer may have been lost, perhaps for longer than it lived
+        store = stores.store()
+        first = await owned(store, lifetime=lifetime)
+
+        # When
+        again = await owned(store, lifetime=lifetime)
+
+        # Then: and it can be written with
+        assert again == first
+        await store.complete(again, completed())
+
+    stores.run(scenario)
+
+
+def test_a_take_over_that_is_made_again_is_the_same_claim(stores: Stores) -> None:
+    async def scenario() -> None:
+        # Given
+        store = stores.store()
+        await owned(store, lifetime=NO_TIME)
+        taken = await owned(store, owner="claim-b")
+
+        # When
+        again = await owned(store, owner="claim-b")
+
+        # Then
+        assert again == taken
+        assert again.attempt == 2
+
+    stores.run(scenario)
+
+
 def test_of_many_racing_claims_one_wins(stores: Stores) -> None:
     async def scenario() -> None:
         # Given
-        workers = [(stores.store(), f"worker-{number}") for number in range(3)] * 10
+        made = [stores.store() for _ in range(3)] * 10
 
         # When
-        answers = await asyncio.gather(*(claim(store, owner=owner) for store, owner in workers))
+        answers = await asyncio.gather(
+            *(claim(store, owner=f"claim-{number}") for number, store in enumerate(made))
+        )
 
         # Then
         assert Counter(type(answer) for answer in answers) == {Claim: 1, Busy: 29}
@@ -137,13 +171,10 @@ def test_of_many_racing_take_overs_one_wins(stores: Stores) -> None:
     async def scenario() -> None:
         # Given
         store = stores.store()
-        await owned(store, owner="gone")
+        await owned(store, owner="gone", lifetime=NO_TIME)
 
         # When
-        owners = [f"worker-{number}" for number in range(10)]
-        answers = await asyncio.gather(
-            *(claim(store, owner=owner, now=NOON + 2 * MINUTE) for owner in owners)
-        )
+        answers = await asyncio.gather(*(claim(store, owner=f"claim-{number}") for number in range(10)))
 
         # Then
         assert Counter(type(answer) for answer in answers) == {Claim: 1, Busy: 9}
@@ -157,19 +188,19 @@ def test_an_expired_claim_is_taken_over_and_counted(stores: Stores) -> None:
     async def scenario() -> None:
         # Given
         store = stores.store()
-        await claim(store, owner="worker-a", left_over="by the first worker")
+        await owned(store, lifetime=NO_TIME, left_over="by the first worker", failures=FAILURES)
 
-        # When: to the microsecond when it ends
+        # When
         later = NOON + MINUTE
-        taken = await claim(store, owner="worker-b", now=later, created_at=later)
+        taken = await owned(store, owner="claim-b", now=later, created_at=later, failures=[])
 
-        # Then
-        assert isinstance(taken, Claim)
-        assert (taken.owner, taken.attempt, taken.created_at) == ("worker-b", 2, NOON)
+        # Then: the age and the failures of the request are those of all its attempts
+        assert (taken.owner, taken.attempt, taken.created_at) == ("claim-b", 2, NOON)
+        assert taken.failures == FAILURES
         assert await stored(stores.reader()) == {
-            **processing(),
+            **processing(failures=FAILURES),
             "attempt": 2,
-            "claim": {"owner": "worker-b", "expires_at": later + MINUTE},
+            "claim": lease("claim-b", now=later),
         }
 
     stores.run(scenario)
@@ -179,17 +210,34 @@ def test_an_extended_claim_cannot_be_taken_over(stores: Stores) -> None:
     async def scenario() -> None:
         # Given
         store = stores.store()
-        claimed = await owned(store)
+        claimed = await owned(store, lifetime=NO_TIME)
 
         # When
-        extended = await store.extend(claimed, expires_at=NOON + 3 * MINUTE)
+        extended = await store.extend(claimed, now=NOON + MINUTE, lifetime=2 * MINUTE)
 
         # Then
         assert extended.expires_at == NOON + 3 * MINUTE
-        assert await claim(store, owner="worker-b", now=NOON + 2 * MINUTE) == Busy(
+        assert await claim(store, owner="claim-b", now=NOON + 2 * MINUTE) == Busy(
             expires_at=extended.expires_at
         )
         await store.complete(extended, completed())
+
+    stores.run(scenario)
+
+
+def test_an_extension_that_is_made_again_is_the_same(stores: Stores) -> None:
+    async def scenario() -> None:
+        # Given
+        store = stores.store()
+        claimed = await owned(store)
+        first = await store.extend(claimed, now=NOON + MINUTE, lifetime=MINUTE)
+
+        # When
+        again = await store.extend(claimed, now=NOON + MINUTE, lifetime=MINUTE)
+
+        # Then: and it can be written with, whatever its version is
+        assert again.expires_at == first.expires_at
+        await store.complete(again, completed())
 
     stores.run(scenario)
 
@@ -198,32 +246,57 @@ def test_a_released_claim_can_be_taken_over_at_once(stores: Stores) -> None:
     async def scenario() -> None:
         # Given
         store = stores.store()
-        claimed = await owned(store, owner="worker-a")
+        claimed = await owned(store)
 
         # When
-        await store.extend(claimed, expires_at=NOON)
+        await store.extend(claimed, now=NOON, lifetime=NO_TIME)
 
         # Then
-        taken = await owned(store, owner="worker-b", now=NOON)
+        taken = await owned(store, owner="claim-b")
         assert taken.attempt == 2
 
     stores.run(scenario)
 
 
-@pytest.mark.parametrize("new_owner", ["worker-a", "worker-b"])
-def test_a_stale_owner_can_write_nothing(stores: Stores, new_owner: str) -> None:
+def test_changes_are_written_with_an_extension(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
-        # Given: also a worker that took over from itself has only one valid claim
+        # Given
         store = stores.store()
-        stale = await owned(store, owner="worker-a")
-        await owned(store, owner=new_owner, now=NOON + MINUTE)
+        claimed = await owned(store)
+        writes = stores.count_writes(monkeypatch)
+        before = writes()
+
+        # When: the failures are told to whoever comes next
+        released = await store.extend(
+            claimed, now=NOON, lifetime=NO_TIME, changes={"failures": FAILURES, "note": None}
+        )
+
+        # Then
+        assert writes() - before == 1
+        assert released.failures == FAILURES
+        assert await stored(stores.reader()) == {
+            **processing(failures=FAILURES, note=None),
+            "attempt": 1,
+            "claim": lease("claim-a", lifetime=NO_TIME),
+        }
+        assert (await owned(store, owner="claim-b")).failures == FAILURES
+
+    stores.run(scenario)
+
+
+def test_a_stale_owner_can_write_nothing(stores: Stores) -> None:
+    async def scenario() -> None:
+        # Given
+        store = stores.store()
+        stale = await owned(store, lifetime=NO_TIME)
+        await owned(store, owner="claim-b")
         before = await stored(stores.reader())
 
         # When
         with pytest.raises(ClaimLost):
             await store.complete(stale, completed())
         with pytest.raises(ClaimLost):
-            await store.extend(stale, expires_at=NOON + 9 * MINUTE)
+            await store.extend(stale, now=NOON, lifetime=9 * MINUTE, changes={"failures": FAILURES})
 
         # Then
         assert await stored(stores.reader()) == before
@@ -231,7 +304,7 @@ def test_a_stale_owner_can_write_nothing(stores: Stores, new_owner: str) -> None
     stores.run(scenario)
 
 
-def test_nothing_can_be_written_after_completion(stores: Stores) -> None:
+def test_nothing_else_can_be_written_after_completion(stores: Stores) -> None:
     async def scenario() -> None:
         # Given
         store = stores.store()
@@ -240,7 +313,7 @@ def test_nothing_can_be_written_after_completion(stores: Stores) -> None:
 
         # When
         with pytest.raises(ClaimLost):
-            await store.extend(claimed, expires_at=NOON + 9 * MINUTE)
+            await store.extend(claimed, now=NOON, lifetime=9 * MINUTE)
         with pytest.raises(ClaimLost):
             await store.complete(claimed, completed(status="failed"))
 
@@ -293,6 +366,23 @@ def test_values_come_back_as_they_went_in(stores: Stores) -> None:
     stores.run(scenario)
 
 
+def test_a_completion_may_be_repeated(stores: Stores) -> None:
+    async def scenario() -> None:
+        # Given: its answer may have been lost
+        store = stores.store()
+        claimed = await owned(store)
+        document = completed(values=VALUES)
+        await store.complete(claimed, document)
+
+        # When
+        await store.complete(claimed, document)
+
+        # Then
+        assert await stored(stores.reader()) == document
+
+    stores.run(scenario)
+
+
 def test_an_ordinary_message_costs_two_writes(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         # Given
@@ -318,7 +408,7 @@ def test_an_unknown_request_has_no_result(stores: Stores) -> None:
 
 async def finish(store: ResultStore, request_id: str, **changes: Any) -> None:
     """One finished request."""
-    claimed = await store.claim(request_id, processing(), owner="w", now=NOON, expires_at=NOON + MINUTE)
+    claimed = await store.claim(request_id, processing(), owner="w", now=NOON, lifetime=MINUTE)
     assert isinstance(claimed, Claim)
     await store.complete(claimed, completed(name=request_id, **changes))
 

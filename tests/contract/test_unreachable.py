@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from services.errors import ConfigurationError, ContentWorkerError, QueueUnavailable, StoreUnavailable
 from services.messaging.port import Message
 from tests.contract.queues import TOPIC, PubSubQueues, Queues, SqliteQueues
-from tests.contract.stores import NOON, FirestoreStores, SqliteStores, Stores, processing
+from tests.contract.stores import MINUTE, NOON, FirestoreStores, SqliteStores, Stores, processing
 
 BOUND_SECONDS = 60
 
@@ -98,9 +97,10 @@ def test_an_unreachable_store_is_reported_within_a_bounded_time(
     async def scenario() -> None:
         # Given
         store, reader = lost.store(), lost.reader()
-        until = NOON + timedelta(minutes=1)
         calls: list[Callable[[], Awaitable[object]]] = [
-            lambda: store.claim("request-1", processing(), owner="w", now=NOON, expires_at=until),
+            lambda: store.claim("request-1", processing(), owner="w", now=NOON, lifetime=MINUTE),
+            lambda: store.claim_debt("request-1", owner="w", now=NOON, lifetime=MINUTE),
+            lambda: store.debts(1),
             lambda: reader.get("request-1"),
             lambda: reader.newest(1),
         ]

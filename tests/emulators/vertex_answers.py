@@ -15,6 +15,7 @@ from tests.emulators.vertex_script import write_script
 _INPUT_LINE = re.compile(r"^INPUT:", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _OFF_TOPIC = ("pizza", "football score")
+_DETAIL = re.compile(r"\d|\b(?:why|how (?:many|much|long|far|fast)|which|when|where)\b", re.IGNORECASE)
 _WORDS_OF_A_CLEAR_QUESTION = 3
 _DEFAULT_WORDS = 450
 _LONGEST_NAME = 100
@@ -79,6 +80,7 @@ def _no_topic(kind: str, reasoning: str, clarifying_questions: list[str]) -> dic
         "topic_id": None,
         "topic_name": "unknown",
         "subject": "unknown",
+        "asks_about": "detail",
         "focus": "unknown",
         "confidence": 0.4,
         "clarifying_questions": clarifying_questions,
@@ -93,8 +95,9 @@ def _topic(question: str, words: set[str], candidates: list[dict[str, Any]]) -> 
     return {
         "kind": "learning",
         "topic_id": best.get("id"),
-        "topic_name": _name(best) or question[:_LONGEST_NAME],
+        "topic_name": _name(best) or max(sorted(words), key=len)[:_LONGEST_NAME],
         "subject": str(best.get("subject") or "general science")[:_LONGEST_NAME],
+        "asks_about": "detail" if _DETAIL.search(question) else "topic",
         "focus": f"The student wants to know: {question}"[:500],
         "confidence": 0.92 if shared else 0.75,
         "clarifying_questions": [],

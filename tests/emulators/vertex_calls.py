@@ -17,6 +17,7 @@ _TELLING_FIELDS = {"topic_id": "nlu", "analogies": "interest", "sections": "scri
 """The field that only the schema of this stage has: titles cost tokens, so a client may leave them out."""
 
 REQUESTS_KEPT = 10_000
+"""How many calls a log keeps unless it is told otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +41,9 @@ class SeenRequest:
     `number` counts all calls from 1; `attempt` counts those with the same method, model, stage and first turn (so
     asking again, with the rejected answer, is the second attempt); `prompt` has all turns, one after the other;
     `in_flight` is how many calls were open when this one arrived, itself included; `status` is a gRPC status
-    name, `IN_FLIGHT` before there is one; `received_at` is in seconds since the epoch.
+    name, `IN_FLIGHT` before there is one, `CANCELLED` when the caller gave up or died; `peer` is the address that the
+    call came from, as gRPC writes it (`ipv4:127.0.0.1:5000`); `received_at` and `ended_at` are in seconds since the
+    epoch, `ended_at` is None before the end.
     """
 
     number: int
@@ -53,11 +56,13 @@ class SeenRequest:
     received_at: float
     prompt: str
     instructions: str
+    peer: str = ""
     status: str = "IN_FLIGHT"
+    ended_at: float | None = None
 
 
 class RequestLog:
-    """The last `REQUESTS_KEPT` calls, oldest first."""
+    """The last calls, `REQUESTS_KEPT` of them unless `keep` says otherwise, oldest first."""
 
     def __init__(self) -> None:
         self._entries: deque[SeenRequest] = deque(maxlen=REQUESTS_KEPT)
@@ -76,10 +81,14 @@ class RequestLog:
         self._attempts.clear()
         self._count = 0
 
+    def keep(self, number: int) -> None:
+        """Keep this many calls from now on."""
+        self._entries = deque(self._entries, maxlen=number)
+
     @contextmanager
-    def record(self, call: Call) -> Iterator[SeenRequest]:
+    def record(self, call: Call, *, peer: str = "") -> Iterator[SeenRequest]:
         """Log the call, and on the way out how it ended."""
-        entry = self._open(call)
+        entry = self._open(call, peer)
         try:
             yield entry
             entry.status = "OK"
@@ -90,9 +99,10 @@ class RequestLog:
             entry.status = "CANCELLED"
             raise
         finally:
+            entry.ended_at = time.time()
             self._in_flight -= 1
 
-    def _open(self, call: Call) -> SeenRequest:
+    def _open(self, call: Call, peer: str) -> SeenRequest:
         # Only the hash is kept for counting: prompts leave memory with the entries that drop out of the log.
         first_turn = _text(call.request.contents[0]) if call.request.contents else ""
         key = hash((call.method, call.path, call.stage, first_turn))
@@ -110,6 +120,7 @@ class RequestLog:
             received_at=time.time(),
             prompt=call.prompt,
             instructions=call.instructions,
+            peer=peer,
         )
         self._entries.append(entry)
         return entry

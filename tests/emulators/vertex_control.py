@@ -1,7 +1,7 @@
 """Changing the faults and reading the request log of a running emulator, over its own port.
 
-The service is `emulator.Control`, its messages are JSON: `SetFaults` takes a script, `Requests` and `Reset` take
-nothing.
+The service is `emulator.Control`, its messages are JSON: `SetFaults` takes a script, `KeepRequests` a number,
+`Requests` and `Reset` take nothing.
 """
 
 import dataclasses
@@ -35,6 +35,10 @@ def control_handler(service: VertexService) -> "grpc.GenericRpcHandler[bytes, by
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(exc))
         return b"{}"
 
+    async def keep_requests(request: bytes, _context: Any) -> bytes:
+        service.log.keep(int(json.loads(request)))
+        return b"{}"
+
     async def requests(_request: bytes, _context: Any) -> bytes:
         return json.dumps([dataclasses.asdict(entry) for entry in service.log.entries]).encode()
 
@@ -43,7 +47,12 @@ def control_handler(service: VertexService) -> "grpc.GenericRpcHandler[bytes, by
         service.log.clear()
         return b"{}"
 
-    methods = {"SetFaults": set_faults, "Requests": requests, "Reset": reset}
+    methods = {
+        "SetFaults": set_faults,
+        "KeepRequests": keep_requests,
+        "Requests": requests,
+        "Reset": reset,
+    }
     return grpc.method_handlers_generic_handler(
         "emulator.Control",
         {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()},
@@ -63,6 +72,10 @@ class VertexControl:
     def set_faults(self, faults: Faults) -> None:
         """Replace the script of faults; its rules start to count anew."""
         self._call("SetFaults", faults.model_dump_json().encode())
+
+    def keep_requests(self, number: int) -> None:
+        """Keep this many calls in the log from now on, instead of the last 10,000."""
+        self._call("KeepRequests", json.dumps(number).encode())
 
     def requests(self) -> list[SeenRequest]:
         """The calls seen since the start or the last reset, oldest first, at most the last 10,000."""

@@ -55,7 +55,7 @@ class VertexService:
     async def _generate(self, request: Any, context: Any) -> Any:
         call = read_call("GenerateContent", request, request.model)
         try:
-            with self.log.record(call) as entry:
+            with self.log.record(call, peer=context.peer()) as entry:
                 rule = await self._admit(call)
                 return reply(call, rule, response_id=f"emulated-{entry.number}")
         except RefusedError as exc:
@@ -64,7 +64,7 @@ class VertexService:
     async def _stream(self, request: Any, context: Any) -> AsyncIterator[Any]:
         call = read_call("StreamGenerateContent", request, request.model)
         try:
-            with self.log.record(call) as entry:
+            with self.log.record(call, peer=context.peer()) as entry:
                 rule = await self._admit(call)
                 for chunk in chunks(reply(call, rule, response_id=f"emulated-{entry.number}")):
                     yield chunk
@@ -74,7 +74,7 @@ class VertexService:
     async def _count(self, request: Any, context: Any) -> Any:
         call = read_call("CountTokens", request, request.model or request.endpoint)
         try:
-            with self.log.record(call):
+            with self.log.record(call, peer=context.peer()):
                 await self._admit(call)
                 characters = len("".join((call.instructions + call.prompt).split()))
                 return _CountResponse(total_tokens=prompt_tokens(call), total_billable_characters=characters)

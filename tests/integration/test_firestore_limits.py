@@ -1,16 +1,12 @@
 """Documents that Firestore will never take: trying again cannot help, and the error says why."""
 
-from datetime import timedelta
-
 import pytest
 
 from services.errors import PermanentError
 from services.storage.port import Claim
-from tests.contract.stores import NOON, FirestoreStores, completed, processing
+from tests.contract.stores import MINUTE, NOON, FirestoreStores, completed, processing
 
 pytestmark = [pytest.mark.emulators, pytest.mark.usefixtures("google_environment")]
-
-MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -22,7 +18,7 @@ def test_a_result_of_more_than_a_mebibyte_is_refused_for_good(stores: FirestoreS
     async def scenario() -> None:
         # Given
         store = stores.store()
-        claimed = await store.claim("r-1", processing(), owner="w", now=NOON, expires_at=NOON + MINUTE)
+        claimed = await store.claim("r-1", processing(), owner="w", now=NOON, lifetime=MINUTE)
         assert isinstance(claimed, Claim)
 
         # When
@@ -40,6 +36,6 @@ def test_a_request_id_that_cannot_name_a_document_is_refused_for_good(stores: Fi
     async def scenario() -> None:
         # When / Then
         with pytest.raises(PermanentError):
-            await stores.store().claim("..", processing(), owner="w", now=NOON, expires_at=NOON + MINUTE)
+            await stores.store().claim("..", processing(), owner="w", now=NOON, lifetime=MINUTE)
 
     stores.run(scenario)

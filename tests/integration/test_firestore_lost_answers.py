@@ -10,12 +10,20 @@ from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 
 from services.errors import ClaimLost, StoreUnavailable
 from services.storage.port import Busy, Claim
-from tests.contract.stores import NOON, FirestoreStores, completed, processing
+from tests.contract.stores import (
+    MINUTE,
+    NO_TIME,
+    NOON,
+    REQUEST,
+    FirestoreStores,
+    completed,
+    degraded,
+    processing,
+    stored,
+)
 
 pytestmark = [pytest.mark.emulators, pytest.mark.usefixtures("google_environment")]
 
-MINUTE = timedelta(minutes=1)
-REQUEST = "request-1"
 LoseAnswers = Callable[[int], None]
 
 
@@ -46,15 +54,16 @@ def lose_answers(monkeypatch: pytest.MonkeyPatch) -> LoseAnswers:
     return lose
 
 
-async def claim(stores: FirestoreStores, *, owner: str = "worker-a", minute: int = 0) -> Claim | Busy:
-    now = NOON + minute * MINUTE
-    answer = await stores.store().claim(REQUEST, processing(), owner=owner, now=now, expires_at=now + MINUTE)
+async def claim(
+    stores: FirestoreStores, *, owner: str = "claim-a", lifetime: timedelta = MINUTE
+) -> Claim | Busy:
+    answer = await stores.store().claim(REQUEST, processing(), owner=owner, now=NOON, lifetime=lifetime)
     assert isinstance(answer, Claim | Busy)
     return answer
 
 
-async def owned(stores: FirestoreStores, *, minute: int = 0) -> Claim:
-    answer = await claim(stores, minute=minute)
+async def owned(stores: FirestoreStores, *, owner: str = "claim-a", lifetime: timedelta = MINUTE) -> Claim:
+    answer = await claim(stores, owner=owner, lifetime=lifetime)
     assert isinstance(answer, Claim)
     return answer
 
@@ -79,11 +88,11 @@ def test_a_take_over_whose_answer_was_lost_is_ours(
 ) -> None:
     async def scenario() -> None:
         # Given: the first commit, a create, fails anyway; the second takes over
-        await claim(stores, owner="gone")
+        await claim(stores, owner="gone", lifetime=NO_TIME)
         lose_answers(1)
 
         # When
-        taken = await owned(stores, minute=1)
+        taken = await owned(stores)
 
         # Then
         assert taken.attempt == 2
@@ -99,11 +108,31 @@ def test_an_extension_whose_answer_was_lost_holds(stores: FirestoreStores, lose_
         lose_answers(1)
 
         # When
-        extended = await stores.store().extend(claimed, expires_at=NOON + 5 * MINUTE)
+        extended = await stores.store().extend(claimed, now=NOON, lifetime=5 * MINUTE)
 
         # Then
-        assert await claim(stores, owner="worker-b", minute=2) == Busy(expires_at=NOON + 5 * MINUTE)
+        assert await claim(stores, owner="claim-b") == Busy(expires_at=NOON + 5 * MINUTE)
         await stores.store().complete(extended, completed())
+
+    stores.run(scenario)
+
+
+def test_changes_whose_answer_was_lost_are_written_once(
+    stores: FirestoreStores, lose_answers: LoseAnswers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        # Given
+        claimed = await owned(stores)
+        writes = stores.count_writes(monkeypatch)
+        lose_answers(1)
+
+        # When
+        failures = [{"kind": "invalid_answer", "count": 1, "last_at": NOON}]
+        await stores.store().extend(claimed, now=NOON, lifetime=NO_TIME, changes={"failures": failures})
+
+        # Then: the second try met the first one's write
+        assert writes() == 2
+        assert (await stored(stores.reader()))["failures"] == failures
 
     stores.run(scenario)
 
@@ -117,15 +146,15 @@ def test_a_claim_survives_an_extension_that_was_given_up_but_landed(
         claimed = await owned(stores)
         lose_answers(1)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(store, "_read", unavailable)
+            patch.setattr(store._documents, "read", unavailable)
             with pytest.raises(StoreUnavailable):
-                await store.extend(claimed, expires_at=NOON + 5 * MINUTE)
+                await store.extend(claimed, now=NOON, lifetime=5 * MINUTE)
 
         # When
         await store.complete(claimed, completed())
 
         # Then
-        assert await stores.reader().get(REQUEST) == completed()
+        assert await stored(stores.reader()) == completed()
 
     stores.run(scenario)
 
@@ -146,7 +175,7 @@ def test_a_completion_whose_answer_was_lost_is_done(
         await stores.store().complete(claimed, completed())
 
         # Then
-        assert await stores.reader().get(REQUEST) == completed()
+        assert await stored(stores.reader()) == completed()
 
     stores.run(scenario)
 
@@ -156,12 +185,32 @@ def test_a_lost_answer_does_not_make_a_stale_owner_an_owner(
 ) -> None:
     async def scenario() -> None:
         # Given
-        stale = await owned(stores)
-        await claim(stores, owner="worker-b", minute=1)
+        stale = await owned(stores, lifetime=NO_TIME)
+        await claim(stores, owner="claim-b")
         lose_answers(2)
 
         # When / Then
         with pytest.raises(ClaimLost):
             await stores.store().complete(stale, completed())
+
+    stores.run(scenario)
+
+
+def test_a_claim_on_a_debt_whose_answer_was_lost_is_ours(
+    stores: FirestoreStores, lose_answers: LoseAnswers
+) -> None:
+    async def scenario() -> None:
+        # Given
+        store = stores.store()
+        await store.complete(await owned(stores), degraded())
+        lose_answers(1)
+
+        # When
+        claimed = await store.claim_debt(REQUEST, owner="heal-a", now=NOON, lifetime=MINUTE)
+
+        # Then: and it can be written with
+        assert claimed is not None
+        assert claimed.attempt == 2
+        await store.complete(claimed, completed(attempt=2))
 
     stores.run(scenario)

@@ -128,7 +128,7 @@ def test_a_message_that_nobody_can_settle_ends_as_a_dead_letter(queues: SqliteQu
 
         # Then
         assert not last
-        (letter,) = await queues.dead_letters().peek(5)
+        (letter,) = await queues.dead_letters().pull(5, wait_seconds=0)
         assert letter.data == b"poison"
         assert letter.attributes["k"] == "v"
         assert letter.attributes["CloudPubSubDeadLetterSourceDeliveryCount"] == str(MAX_DELIVERY_ATTEMPTS)

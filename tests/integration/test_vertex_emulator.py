@@ -150,6 +150,36 @@ def test_a_question_that_cannot_be_taught_gets_no_topic(question: str, kind: str
     assert (understanding.kind, understanding.topic_id) == (kind, None)
 
 
+@pytest.mark.parametrize(
+    ("question", "asks_about"),
+    [
+        ("Explain photosynthesis using soccer, please", "topic"),
+        ("Why are plants green and never blue?", "detail"),
+        ("Explain photosynthesis with how many leaves", "detail"),
+        ("Explain photosynthesis question number 17", "detail"),
+    ],
+)
+def test_numbers_and_question_words_make_it_a_question_about_a_detail(question: str, asks_about: str) -> None:
+    # When
+    understanding = Understanding.model_validate_json(
+        text_of(answer(ask({**NLU_INPUT, "question": question})))
+    )
+
+    # Then
+    assert (understanding.kind, understanding.asks_about) == ("learning", asks_about)
+
+
+def test_without_candidates_a_topic_is_named_by_one_word_and_not_by_the_question() -> None:
+    # Given
+    question = ask({"question": "Tell me about the Renaissance please", "candidates": []})
+
+    # When
+    understanding = Understanding.model_validate_json(text_of(answer(question)))
+
+    # Then
+    assert (understanding.topic_id, understanding.topic_name) == (None, "renaissance")
+
+
 def test_the_first_interest_is_matched() -> None:
     # When
     match = InterestMatch.model_validate_json(text_of(answer(ask(INTEREST_INPUT, InterestMatch))))

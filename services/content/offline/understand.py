@@ -1,5 +1,6 @@
 """Understanding a question without a model: what retrieval found, and a few signs in the wording."""
 
+import re
 from collections.abc import Sequence
 
 from rapidfuzz import fuzz, process
@@ -41,6 +42,14 @@ OTHER_SUBJECT_BELOW = 0.6
 
 SIMILAR_QUESTION = 60
 """From this similarity (0 to 100) on a question of the catalogue may stand for the student's."""
+
+_ASKS_FOR_LESSON = re.compile(
+    r"(?:(?:please|pls|can|could|you|i|need|want|hi|hello)\W+)*"
+    r"(?:(?:explain|teach me|tell me about|(?:some )?help(?: me)? (?:with|understand))\b"
+    r"|what(?:['’]?s| is| are) (?!the\b)(?:an? )?\w+(?: \w+)?\W*$)",
+    re.IGNORECASE,
+)
+_DETAIL = re.compile(r"\d|\b(?:why|when|which|how (?:many|much)|differen\w+|compare)\b", re.IGNORECASE)
 
 
 def understand_offline(question: str, *, grade_level: int, candidates: Sequence[Candidate]) -> Understanding:
@@ -101,26 +110,38 @@ def _is_vague(question: str) -> bool:
 
 def _learning(question: str, candidates: Sequence[Candidate], confidence: float) -> Understanding:
     topic = candidates[0].topic
+    near = _similar_question(question, topic)
     return Understanding(
         kind="learning",
         topic_id=topic.id,
         topic_name=topic.name,
         subject=topic.subject_name,
-        focus=_focus(question, topic),
+        # Without a similar question nothing is known of a detail that a lesson could answer.
+        asks_about="detail" if near and not _asks_for_lesson(question) else "topic",
+        focus=_focus(topic, near),
         confidence=confidence,
         reasoning=f"{candidates[0].words} telling words of the question belong to this topic, "
         f"{candidates[0].share:.0%} of its content.",
     )
 
 
-def _focus(question: str, topic: Topic) -> str:
-    """One sentence on what the student wants, in the catalogue's words."""
+def _similar_question(question: str, topic: Topic) -> str | None:
     near = process.extractOne(
         question.casefold(), topic.asked_as, scorer=fuzz.token_set_ratio, score_cutoff=SIMILAR_QUESTION
     )
+    return near[0] if near else None
+
+
+def _asks_for_lesson(question: str) -> bool:
+    """Whether the topic itself is asked for: "explain tides", "what is a magnet"."""
+    return bool(_ASKS_FOR_LESSON.match(question)) and not _DETAIL.search(question)
+
+
+def _focus(topic: Topic, similar_question: str | None) -> str:
+    """One sentence on what the student wants, in the catalogue's words."""
     name = in_sentence(topic.name)
-    if near:
-        return f"How {name} answers questions such as: {as_question(near[0])}"
+    if similar_question:
+        return f"How {name} answers questions such as: {as_question(similar_question)}"
     return f"How {name} explains what the student has noticed or been asked."
 
 
@@ -130,6 +151,7 @@ def _off_topic() -> Understanding:
         topic_id=None,
         topic_name="Nothing to learn asked for",
         subject="none",
+        asks_about="detail",
         focus="The message is small talk, an errand or an opinion, not a wish to learn something.",
         confidence=0.8,
         reasoning="The wording is that of chat or of a request, and no school topic fits it.",
@@ -143,6 +165,7 @@ def _vague(question: str, grade_level: int) -> Understanding:
         topic_id=None,
         topic_name="Not clear yet",
         subject=subject.replace("earth_space", "earth and space science") if subject else "unknown",
+        asks_about="detail",
         focus="The student wants help but does not say with what.",
         confidence=0.2,
         clarifying_questions=_questions_back(question, subject, grade_level),
@@ -181,6 +204,7 @@ def _outside(subject: str, candidates: Sequence[Candidate]) -> Understanding:
         topic_id=None,
         topic_name=f"A question of {subject}",
         subject=subject,
+        asks_about="detail",
         focus=f"The student asks about {subject}, which is not among the topics that can be taught right now.",
         confidence=0.2,
         clarifying_questions=[
@@ -197,6 +221,7 @@ def _uncertain(candidates: Sequence[Candidate], confidence: float) -> Understand
         topic_id=None,
         topic_name="Not clear yet",
         subject=candidates[0].topic.subject_name if candidates else "unknown",
+        asks_about="detail",
         focus="The student asks something that none of the known topics covers clearly.",
         confidence=confidence,
         clarifying_questions=[

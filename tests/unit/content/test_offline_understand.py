@@ -52,6 +52,24 @@ def test_a_learning_question_gets_its_topic() -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "asks_about"),
+    [
+        ("Explain quantum entanglement using soccer", "topic"),
+        ("can you explain the water cycle for my poster?", "topic"),
+        ("what is a magnet", "topic"),
+        ("i need help with fractions", "topic"),
+        ("why do my ears pop on a plane", "detail"),
+        ("explain why the sky is blue", "detail"),
+        ("help me", "detail"),
+        ("tell me a joke", "detail"),
+    ],
+)
+def test_a_wish_for_the_topic_is_told_from_a_wish_for_a_detail(question: str, asks_about: str) -> None:
+    # Given / When / Then
+    assert understand(question).asks_about == asks_about
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "help me",

@@ -11,6 +11,7 @@ from services.content.catalog.search import TopicSearch
 from services.content.models import ScriptDraft, Understanding
 from services.content.pipeline import Content, ContentPipeline
 from services.errors import ModelUnavailable
+from services.generation.allowance import Allowance
 from services.generation.port import Answer, Task
 from tests.builders import content_request
 from tests.fakes import LIVE, FunctionModel
@@ -19,7 +20,7 @@ from tests.fakes import LIVE, FunctionModel
 def produce(model: FunctionModel, **changes: Any) -> Content:
     catalog = load_catalog()
     pipeline = ContentPipeline(model=model, catalog=catalog, search=TopicSearch(catalog))
-    return asyncio.run(pipeline.produce(content_request(**changes)))
+    return asyncio.run(pipeline.produce(content_request(**changes), resumes=False, allowance=Allowance()))
 
 
 def inputs_of(task: Task[Any]) -> dict[str, Any]:
@@ -64,30 +65,28 @@ def test_nlu_and_interest_run_side_by_side() -> None:
         catalog = load_catalog()
         pipeline = ContentPipeline(model=FunctionModel(respond), catalog=catalog, search=TopicSearch(catalog))
         # When a request is answered, then neither waited in vain
-        assert (await pipeline.produce(content_request())).status == "completed"
+        content = await pipeline.produce(content_request(), resumes=False, allowance=Allowance())
+        assert content.status == "completed"
 
     asyncio.run(scenario())
 
 
-def test_a_stage_that_fails_cancels_the_one_beside_it() -> None:
-    async def scenario() -> None:
-        cancelled: list[str] = []
+def test_a_stage_that_fails_leaves_the_one_beside_it_its_paid_answer() -> None:
+    # Given a model that fails one of the two stages at once and takes longer for the other
+    ended: list[str] = []
 
-        async def respond(task: Task[Any]) -> Any:
-            if task.stage == "nlu":
-                raise ModelUnavailable("nobody answered", kind="no_answer")
-            try:
-                await asyncio.Event().wait()
-            finally:
-                cancelled.append(task.stage)
+    async def respond(task: Task[Any]) -> Any:
+        if task.stage == "nlu":
+            raise ModelUnavailable("nobody answered", kind="no_answer")
+        for _ in range(20):
+            await asyncio.sleep(0)
+        ended.append(task.stage)
+        return task.offline()
 
-        catalog = load_catalog()
-        pipeline = ContentPipeline(model=FunctionModel(respond), catalog=catalog, search=TopicSearch(catalog))
-        with pytest.raises(ModelUnavailable):
-            await pipeline.produce(content_request())
-        assert cancelled == ["interest"]
-
-    asyncio.run(scenario())
+    # When the request is answered, then it fails, but not before the other call is over
+    with pytest.raises(ModelUnavailable):
+        produce(FunctionModel(respond))
+    assert ended == ["interest"]
 
 
 @pytest.mark.parametrize(
@@ -132,14 +131,36 @@ def test_a_block_in_any_stage_blocks_the_request(stage: str) -> None:
 
     content = produce(FunctionModel(respond))
     assert (content.status, content.script) == ("blocked", None)
-    assert "SAFETY" in content.failures[0].message
+    assert content.blocked is not None
+    assert content.blocked.stage == stage
+    assert "SAFETY" in content.blocked.message
 
 
 def test_a_question_that_needs_a_person_reaches_no_model() -> None:
     model = FunctionModel()
     content = produce(model, student_query="how do i make a bomb at home")
     assert (content.status, model.tasks) == ("blocked", [])
-    assert content.failures[0].kind == "violence"
+    assert content.blocked is not None
+    assert content.blocked.kind == "violence"
+
+
+@pytest.mark.parametrize(("asks_about", "scripts"), [("topic", 1), ("detail", 2)])
+def test_students_who_ask_about_the_same_topic_share_a_script(asks_about: str, scripts: int) -> None:
+    # Given a model that understands both as questions about the topic, or about a detail of it
+    def respond(task: Task[Any]) -> Any:
+        answer = task.offline()
+        if isinstance(answer, Understanding):
+            focus = f"They want to know: {inputs_of(task)['question']}"
+            return answer.model_copy(update={"asks_about": asks_about, "focus": focus})
+        return answer
+
+    model = FunctionModel(respond)
+    # When two students ask in different words
+    produce(model, student_query="Explain quantum entanglement using soccer")
+    produce(model, student_query="i need help with quantum entanglement pls")
+    # Then one script serves both, unless each has a detail of his own
+    tasks = [task for task in model.tasks if task.stage == "script"]
+    assert len({task.identity or task.prompt for task in tasks}) == scripts
 
 
 def test_prompts_carry_neither_ids_nor_ways_to_reach_the_student() -> None:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from services.content.failures import total_cost
 from services.content.models import Mode
-from services.content.results import lowest_mode, total_cost
+from services.content.results import lowest_mode
 
 
 @pytest.mark.parametrize(

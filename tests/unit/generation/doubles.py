@@ -1,20 +1,25 @@
-"""A provider that plays a script, tasks to ask it, and rungs whose pauses take no time."""
+"""A provider that plays a script, tasks to ask it, rungs whose pauses take no time, and paid answers in memory."""
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.errors import ModelRejected, ModelUnavailable
 from services.generation.breaker import Breaker
-from services.generation.port import AnswerT, Completion, ModelRef, Rejection, Task, Usage
+from services.generation.ladder import Ladder
+from services.generation.port import AnswerT, Completion, ModelRef, PaidAnswers, Rejection, Task, Usage
+from services.generation.providers.mock import MockProvider
 from services.generation.retry import Retry, RetrySettings
 from services.generation.rung import Rung
 
 BEST = ModelRef(provider="vertex", model="gemini-3.8-flash", location="global")
 SECOND = ModelRef(provider="vertex", model="gemini-3.5-flash-lite", location="global")
 MOCK = ModelRef(provider="mock", model="")
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MARKER = "zebra-crossing-4711"
 """Stands in every prompt and must never be found in an error or a log."""
 
@@ -103,6 +108,16 @@ class Pauses:
         return low + self.share * (high - low)
 
 
+@dataclass
+class Clock:
+    """A clock that stands still until somebody moves it."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 def a_cent(ref: ModelRef, usage: Usage, at: datetime) -> float | None:
     return 0.0 if ref.provider == "mock" else 0.01
 
@@ -124,5 +139,36 @@ def rung(
         breaker=breaker or Breaker(),
         retry=retry,
         price=price,  # type: ignore[arg-type]  # tests pass functions of the right shape
-        now=lambda: datetime(2026, 11, 20, tzinfo=UTC),
+        now=lambda: NOON,
+    )
+
+
+def mock_rung() -> Rung:
+    return rung(MockProvider(), MOCK)  # type: ignore[arg-type]  # a real provider is as good as a scripted one
+
+
+class MemoryAnswers:
+    """Paid answers in a dictionary. `before` is called with the method's name, to raise or to interfere."""
+
+    def __init__(self, before: Callable[[str], None] = lambda _method: None) -> None:
+        self.documents: dict[str, dict[str, Any]] = {}
+        self.finds: list[list[str]] = []
+        self.before = before
+
+    async def find(self, keys: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        self.finds.append(list(keys))
+        self.before("find")
+        await asyncio.sleep(0)
+        return {key: self.documents[key] for key in keys if key in self.documents}
+
+    async def keep(self, key: str, document: Mapping[str, Any]) -> None:
+        self.before("keep")
+        await asyncio.sleep(0)
+        self.documents[key] = dict(document)
+
+
+def ladder(*rungs: Rung, paid: PaidAnswers | None = None, stage: str = "script", **options: Any) -> Ladder:
+    answers = MemoryAnswers() if paid is None else paid
+    return Ladder(
+        {stage: rungs}, paid=answers, answer_lifetime=timedelta(days=30), now=lambda: NOON, **options
     )

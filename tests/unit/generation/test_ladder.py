@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -7,19 +8,20 @@ from structlog.testing import capture_logs
 from services.errors import ModelUnavailable
 from services.generation.ladder import Ladder
 from services.generation.port import Answer, Completion
-from services.generation.providers.mock import MockProvider
 from services.generation.rung import Rung
 from tests.unit.generation.doubles import (
     BEST,
     MARKER,
-    MOCK,
     SECOND,
     Lesson,
+    MemoryAnswers,
     ScriptedProvider,
     busy,
     gone,
     good,
+    ladder,
     lesson_task,
+    mock_rung,
     rung,
 )
 
@@ -32,12 +34,7 @@ def ticking() -> Iterator[float]:
 
 
 def generate(*rungs: Rung) -> Answer[Lesson]:
-    ladder = Ladder({"script": rungs}, clock=ticking().__next__)
-    return asyncio.run(ladder.generate(lesson_task()))
-
-
-def mock_rung() -> Rung:
-    return rung(MockProvider(), MOCK)  # type: ignore[arg-type]  # a real provider is as good as a scripted one
+    return asyncio.run(ladder(*rungs, clock=ticking().__next__).generate(lesson_task()))
 
 
 def test_the_top_rung_answers_live() -> None:
@@ -109,10 +106,10 @@ def test_what_was_paid_above_the_mock_stays_on_the_bill() -> None:
 def test_a_closed_rung_is_passed_without_a_call() -> None:
     # Given a ladder whose best model is gone
     best = ScriptedProvider(gone())
-    ladder = Ladder({"script": [rung(best), rung(ScriptedProvider(good()), SECOND)]})
+    model = ladder(rung(best), rung(ScriptedProvider(good()), SECOND))
 
     async def scenario() -> tuple[Answer[Lesson], Answer[Lesson]]:
-        return await ladder.generate(lesson_task()), await ladder.generate(lesson_task())
+        return await model.generate(lesson_task()), await model.generate(lesson_task(prompt="Another one."))
 
     # When two messages ask, one after the other
     with capture_logs() as logs:
@@ -155,9 +152,10 @@ def test_when_nothing_answers_every_rungs_reason_is_named() -> None:
 def test_every_stage_has_its_own_ladder() -> None:
     # Given a stage with a ladder of its own
     nlu, script = ScriptedProvider(good()), ScriptedProvider(good())
-    ladder = Ladder({"nlu": [rung(nlu, SECOND)], "script": [rung(script)]})
+    rungs = {"nlu": [rung(nlu, SECOND)], "script": [rung(script)]}
+    model = Ladder(rungs, paid=MemoryAnswers(), answer_lifetime=timedelta(days=1))
     # When that stage asks
-    answer = asyncio.run(ladder.generate(lesson_task(stage="nlu")))
+    answer = asyncio.run(model.generate(lesson_task(stage="nlu")))
     # Then its own model answers
     assert answer.provenance.model == SECOND.model
     assert script.calls == []

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from services.errors import ModelRejected, ModelUnavailable
+from services.generation.allowance import Allowance
 from services.generation.retry import Retry, RetrySettings, pause_before
 from tests.unit.generation.doubles import Pauses, busy, gone
 
@@ -51,7 +52,7 @@ def test_calls_end_with_the_allowance_and_no_pause_follows_the_last() -> None:
     # When it is run with three calls allowed
     retry = Retry(RetrySettings(), sleep=pauses.sleep, uniform=pauses.uniform)
     with pytest.raises(ModelUnavailable, match="busy"):
-        asyncio.run(retry.run(call, max_calls=3))
+        asyncio.run(retry.run(call, max_calls=3, allowance=Allowance()))
     # Then there were three calls with two pauses between them
     assert len(calls) == 3
     assert pauses.seconds == [0.5, 1.0]
@@ -69,7 +70,7 @@ def test_only_a_busy_model_is_called_again(error: Exception) -> None:
     # When it is run
     retry = Retry(RetrySettings(), sleep=pauses.sleep, uniform=pauses.uniform)
     with pytest.raises((ModelRejected, ValueError)):
-        asyncio.run(retry.run(call, max_calls=3))
+        asyncio.run(retry.run(call, max_calls=3, allowance=Allowance()))
     # Then it was called once
     assert len(calls) == 1
     assert pauses.seconds == []
@@ -89,7 +90,7 @@ def test_runs_that_overlap_do_not_share_their_count() -> None:
                 raise left.pop()
             return number
 
-        return await retry.run(call, max_calls=3)
+        return await retry.run(call, max_calls=3, allowance=Allowance())
 
     async def scenario() -> list[int]:
         return await asyncio.gather(*(one(number) for number in range(20)))

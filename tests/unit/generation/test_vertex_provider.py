@@ -14,12 +14,11 @@ from google.auth.transport.grpc import AuthMetadataPlugin
 from structlog.testing import capture_logs
 
 from services.errors import ModelRejected, ModelUnavailable
-from services.generation.ladder import Ladder
 from services.generation.port import Answer, Completion, ModelRef, Rejection
 from services.generation.pricing import price
 from services.generation.providers.vertex import VertexProvider, endpoint_of
 from tests.emulators.vertex import Faults, Rule, VertexEmulator
-from tests.unit.generation.doubles import BEST, MARKER, SECOND, Lesson, Pauses, lesson_task, rung
+from tests.unit.generation.doubles import BEST, MARKER, SECOND, Lesson, Pauses, ladder, lesson_task, rung
 
 
 def on_the_wire(
@@ -166,7 +165,7 @@ def climb(*rules: Rule) -> tuple[Answer[Lesson], VertexEmulator]:
     async def scenario(provider: VertexProvider, emulator: VertexEmulator) -> None:
         pauses = Pauses()
         rungs = [rung(provider, ref, pauses=pauses, price=price) for ref in (BEST, SECOND)]  # type: ignore[arg-type]  # the real provider
-        answers.append(await Ladder({"script": rungs}).generate(lesson_task()))
+        answers.append(await ladder(*rungs).generate(lesson_task()))
 
     emulator = on_the_wire(scenario, *rules)
     return answers[0], emulator

@@ -7,6 +7,8 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
+from services.content.failures import BUG, failure
+from services.content.fulfilment import Failed
 from services.errors import (
     ConfigurationError,
     NoModelAnswered,
@@ -15,18 +17,26 @@ from services.errors import (
     StoreUnavailable,
 )
 from services.messaging.port import Delivery, Message
-from tests.builders import delivery
+from services.storage.patience import Patience
+from tests.builders import NOON, delivery
 from tests.fakes import RecordingPublisher, ScriptedQueue
 from worker.consumer import Consumer, Limits
 from worker.handler import Handled
 from worker.lease import InFlight, LeaseKeeper
 from worker.puller import Puller
-from worker.settlement import Action, Settlement, settle_error
+from worker.settlement import Action, Settlement, settle_error, settle_outcome
 from worker.settler import Settler
 from worker.summary import RunSummary
 
-DOCUMENT = {"status": "completed", "mode": "live", "cost_usd": 0.01, "attempt": 1, "stages": {"nlu": {}}}
-ACKED = Handled(settlement=Settlement(action=Action.ACK, reason="stored"), request_id="r", document=DOCUMENT)
+DOCUMENT = {
+    "status": "completed",
+    "mode": "live",
+    "cost_usd": 0.01,
+    "saved_usd": 0.0,
+    "attempt": 1,
+    "stages": {"nlu": {}},
+}
+ACKED = Handled(settlement=Settlement(action=Action.ACK, reason="stored"), document=DOCUMENT)
 
 Work = Callable[[InFlight], Awaitable[Handled]]
 
@@ -60,7 +70,8 @@ class Rig:
         self.clock = Clock()
         queue.after_each_pull = self.clock.tick
         self.publisher = RecordingPublisher()
-        self.leases = LeaseKeeper(queue)
+        self.leases = LeaseKeeper(queue, lease_seconds=60)
+        self.patience = Patience()
         handler = type("Handler", (), {"handle": staticmethod(work)})()
         chosen = {"concurrency": 8, "idle_timeout_seconds": 0.0, "max_runtime_seconds": math.inf, **limits}
         self.consumer = Consumer(
@@ -70,6 +81,7 @@ class Rig:
             leases=self.leases,
             settler=Settler(queue=queue, publisher=self.publisher, dead_letter_topic="dead"),
             limits=Limits(**chosen),
+            patience=self.patience,
             clock=self.clock,
         )
 
@@ -181,7 +193,7 @@ def test_a_message_put_off_by_this_run_is_waited_for() -> None:
         async def work(message: InFlight) -> Handled:
             if not failed:
                 failed.append(message.delivery.message_id)
-                return Handled(settlement=settle_error(StoreUnavailable("down")), request_id="r")
+                return Handled(settlement=settle_error(StoreUnavailable("down")))
             return ACKED
 
         queue = ScriptedQueue([deliveries("a"), [], [], deliveries("a")])
@@ -197,16 +209,26 @@ def test_a_message_put_off_by_this_run_is_waited_for() -> None:
     asyncio.run(scenario())
 
 
-def test_a_run_that_leaves_messages_waiting_for_the_store_says_so() -> None:
+def test_a_run_that_ends_while_messages_wait_for_the_store_says_so(monkeypatch: Any) -> None:
     async def scenario() -> None:
-        async def work(_message: InFlight) -> Handled:
-            return Handled(settlement=settle_error(StoreUnavailable("down")), request_id="r")
+        # Given messages that wait for a store which is away, and a run whose time is up
+        monkeypatch.setattr("worker.consumer.TERMINATION_GRACE_SECONDS", 0.0)
 
-        queue = ScriptedQueue([deliveries("a", "b")])
-        rig = Rig(queue, work)
-        queue.after_each_pull = lambda: rig.clock.tick(5.0)
+        async def away() -> Handled:
+            raise StoreUnavailable("down")
+
+        async def work(_message: InFlight) -> Handled:
+            return await rig.patience(away)
+
+        def stop() -> list[Delivery]:
+            rig.consumer.stop()
+            return []
+
+        rig = Rig(ScriptedQueue([deliveries("a", "b"), stop]), work)
+        # When it ends
         summary = await rig.run()
-        assert queue.acked == []
+        # Then both are given back, and the exit code says that something is down
+        assert (rig.queue.acked, sorted(rig.queue.extended)) == ([], [("a", 0), ("b", 0)])
         assert (summary.waiting_for_store, summary.exit_code) == (2, 75)
 
     asyncio.run(scenario())
@@ -218,7 +240,7 @@ def test_a_dead_letter_is_published_before_the_message_is_acked() -> None:
 
         async def work(_message: InFlight) -> Handled:
             settlement = Settlement(action=Action.DEAD_LETTER, reason="not_json")
-            return Handled(settlement=settlement, request_id=None, dead_letter=letter)
+            return Handled(settlement=settlement, dead_letter=letter)
 
         # Given a topic that refuses every letter
         rig = Rig(ScriptedQueue([deliveries("bad")]), work)
@@ -250,8 +272,7 @@ def test_a_bug_in_one_message_does_not_end_the_others_and_shows_in_the_exit_code
         assert sorted(rig.queue.acked) == ["a", "c"]
         assert (summary.bugs, summary.exit_code) == (1, 1)
         crash = next(entry for entry in logs if entry["event"] == "message.crashed")
-        assert crash["error"] == "KeyError"
-        assert "test_consumer.py" in crash["place"]
+        assert "KeyError at worker/test_consumer.py:" in crash["cause"]
         assert "SECRET" not in str(logs)
 
     asyncio.run(scenario())
@@ -371,19 +392,69 @@ def test_a_queue_that_comes_back_in_time_costs_nothing_but_time() -> None:
             summary = await rig.run()
         assert rig.queue.acked == ["a"]
         assert summary.exit_code == 0
-        assert [entry["again_in_seconds"] for entry in logs if entry["event"] == "queue.retrying"] == [
-            1.0,
-            2.0,
-        ]
+        pauses = [entry["again_in_seconds"] for entry in logs if entry["event"] == "queue.away"]
+        assert pauses == [1.0, 2.0]
 
     asyncio.run(scenario())
 
 
-def test_a_queue_that_stays_away_ends_the_run_with_75() -> None:
+def test_a_queue_that_stays_away_for_the_rest_of_the_run_ends_it_with_75() -> None:
     async def scenario() -> None:
-        rig = Rig(ScriptedQueue([QueueUnavailable("The queue does not answer.")] * 50))
+        gone = QueueUnavailable("The queue does not answer.")
+        rig = Rig(ScriptedQueue([gone] * 500), max_runtime_seconds=540.0)
         summary = await rig.run()
         assert (summary.ending, summary.exit_code) == ("outage", 75)
+        assert summary.seconds >= 540.0
+
+    asyncio.run(scenario())
+
+
+def test_a_stop_ends_the_wait_for_a_queue_that_is_away() -> None:
+    async def scenario() -> None:
+        def away() -> list[Delivery]:
+            asyncio.get_running_loop().call_soon(rig.consumer.stop)
+            raise QueueUnavailable("The queue does not answer.")
+
+        async def endless(_seconds: float) -> None:
+            await asyncio.Event().wait()
+
+        # Given pauses that would never end
+        rig = Rig(ScriptedQueue([away, away]))
+        rig.consumer._puller._sleep = endless
+        summary = await rig.run()
+        assert (summary.ending, summary.exit_code) == ("outage", 75)
+
+    asyncio.run(scenario())
+
+
+def test_after_an_outage_of_the_queue_the_idle_time_begins_anew() -> None:
+    async def scenario() -> None:
+        # Given a queue that is away for longer than the idle timeout, and has a message after one more empty pull
+        gone = QueueUnavailable("The queue does not answer.")
+        queue = ScriptedQueue([*[gone] * 5, [], deliveries("late")])
+        rig = Rig(queue, idle_timeout_seconds=10.0)
+        # When it is drained
+        await rig.run()
+        # Then the message is not missed
+        assert queue.acked == ["late"]
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_meets_a_bug_is_told_by_its_place_and_counts_as_one() -> None:
+    async def scenario() -> None:
+        reason = failure(stage="content", kind=BUG, message="KeyError at content/x.py:7: a bug", now=NOON)
+        outcome = Failed(failure=reason, attempts=1, cost_usd=0.0, hopeless=False)
+
+        async def work(_message: InFlight) -> Handled:
+            return Handled(settlement=settle_outcome(outcome), failure=reason)
+
+        rig = Rig(ScriptedQueue([deliveries("bug")]), work)
+        with capture_logs() as logs:
+            summary = await rig.run()
+        assert (summary.bugs, summary.exit_code, rig.queue.acked) == (1, 1, [])
+        (crash,) = [entry for entry in logs if entry["event"] == "message.crashed"]
+        assert "content/x.py:7" in crash["cause"]
 
     asyncio.run(scenario())
 
@@ -404,7 +475,7 @@ def test_a_store_that_refuses_for_good_ends_the_run_instead_of_failing_every_mes
     async def scenario() -> None:
         async def work(_message: InFlight) -> Handled:
             error = ConfigurationError("No right to write.", fix="Grant roles/datastore.user.")
-            return Handled(settlement=settle_error(error), request_id="r")
+            return Handled(settlement=settle_error(error))
 
         rig = Rig(ScriptedQueue([deliveries("a"), deliveries("b"), deliveries("c")]), work, concurrency=1)
         summary = await rig.run()
@@ -418,7 +489,7 @@ def test_an_outage_of_all_models_ends_a_holding_run_and_leaves_the_messages() ->
     async def scenario() -> None:
         async def work(_message: InFlight) -> Handled:
             error = NoModelAnswered("No rung of the ladder for nlu answered.")
-            return Handled(settlement=settle_error(error), request_id="r")
+            return Handled(settlement=settle_error(error))
 
         # Given messages that no model answers, and a run that holds them
         rig = Rig(ScriptedQueue([deliveries("a", "b"), deliveries("c")]), work, holds_on_outage=True)
@@ -438,7 +509,7 @@ def test_a_dead_letter_topic_that_is_gone_ends_the_run_instead_of_looking_like_a
     async def scenario() -> None:
         async def work(_message: InFlight) -> Handled:
             settlement = Settlement(action=Action.DEAD_LETTER, reason="not_json")
-            return Handled(settlement=settlement, request_id=None, dead_letter=Message(data=b"x"))
+            return Handled(settlement=settlement, dead_letter=Message(data=b"x"))
 
         rig = Rig(ScriptedQueue([deliveries("bad"), deliveries("later")]), work, concurrency=1)
         rig.publisher.error = ConfigurationError("The topic is gone.", fix="Provision it.")

@@ -6,7 +6,8 @@ from typing import Any
 
 import structlog
 
-from services.content.fulfilment import AlreadyFinished, Outcome, OwnedElsewhere, Stored
+from services.content.failures import failure
+from services.content.fulfilment import AlreadyFinished, Failed, Outcome, OwnedElsewhere, Stored
 from services.content.models import ContentRequest
 from services.content.ownership import Ownership
 from services.errors import ContentWorkerError, ModelUnavailable, PermanentError, StoreUnavailable
@@ -35,7 +36,7 @@ class ScriptedFulfilment:
             raise end
         return end
 
-    async def record_failure(self, request_id: str, _error: ContentWorkerError) -> None:
+    async def refuse(self, request_id: str, _error: ContentWorkerError) -> None:
         if self._record_error is not None:
             raise self._record_error
         self.recorded.append(request_id)
@@ -74,12 +75,31 @@ def test_an_error_for_now_is_retried_without_a_dead_letter() -> None:
     assert (handled.settlement.action, handled.dead_letter) == (Action.RETRY, None)
 
 
-def test_a_hopeless_request_becomes_a_dead_letter_with_its_stage() -> None:
-    handled, _ = handle(ScriptedFulfilment(PermanentError("too large")))
+def failed(*, hopeless: bool) -> Failed:
+    reason = failure(stage="script", kind="invalid_json", message="no JSON", cost_usd=0.01, now=NOON)
+    return Failed(failure=reason, attempts=7, cost_usd=0.05, hopeless=hopeless)
+
+
+def test_a_failure_of_the_request_is_retried_as_long_as_there_is_hope() -> None:
+    handled, _ = handle(ScriptedFulfilment(failed(hopeless=False)))
+    assert (handled.settlement.action, handled.dead_letter) == (Action.RETRY, None)
+    assert handled.failure is not None
+
+
+def test_a_hopeless_request_becomes_a_dead_letter_that_says_what_was_spent_on_it() -> None:
+    handled, _ = handle(ScriptedFulfilment(failed(hopeless=True)))
     assert handled.settlement.action is Action.DEAD_LETTER
     assert handled.dead_letter is not None
-    assert handled.dead_letter.attributes["error_stage"] == "content"
-    assert handled.dead_letter.attributes["request_id"] == "test_gemini_flash_final"
+    told = handled.dead_letter.attributes
+    assert (told["error_stage"], told["error_kind"], told["attempts"]) == ("script", "invalid_json", "7")
+    assert (told["cost_usd"], told["request_id"]) == ("0.05000000", "test_gemini_flash_final")
+
+
+def test_a_request_that_the_store_refuses_for_good_becomes_a_dead_letter() -> None:
+    handled, _ = handle(ScriptedFulfilment(PermanentError("the database refused a document")))
+    assert handled.settlement.action is Action.DEAD_LETTER
+    assert handled.dead_letter is not None
+    assert handled.dead_letter.attributes["error_stage"] == "store"
 
 
 def test_a_malformed_message_is_a_dead_letter_and_leaves_a_failed_result_where_its_id_is_readable() -> None:

@@ -16,8 +16,9 @@ from services.errors import (
 from services.storage.port import Claim
 from tests.builders import NOON, delivery
 from tests.fakes import MemoryStore, ScriptedQueue
-from worker.lease import LEASE_SECONDS, InFlight, LeaseKeeper
+from worker.lease import InFlight, LeaseKeeper
 
+LEASE_SECONDS = 60
 LIFETIME = timedelta(minutes=2)
 
 
@@ -37,7 +38,7 @@ async def forever() -> None:
 
 async def owned(store: MemoryStore, now: Moment) -> Ownership:
     document = {"status": "processing", "created_at": now()}
-    claim = await store.claim("r-1", document, owner="me", now=now(), expires_at=now() + LIFETIME)
+    claim = await store.claim("r-1", document, owner="me", now=now(), lifetime=LIFETIME)
     assert isinstance(claim, Claim)
     return Ownership(store, claim, lifetime=LIFETIME, now=now)
 
@@ -45,7 +46,7 @@ async def owned(store: MemoryStore, now: Moment) -> Ownership:
 def test_all_leases_in_flight_are_renewed_in_one_turn_and_dropped_ones_are_not() -> None:
     async def scenario() -> None:
         queue = ScriptedQueue()
-        keeper = LeaseKeeper(queue)
+        keeper = LeaseKeeper(queue, lease_seconds=LEASE_SECONDS)
         kept, dropped = InFlight(delivery(message_id="kept")), InFlight(delivery(message_id="dropped"))
         keeper.keep(kept)
         keeper.keep(dropped)
@@ -60,7 +61,7 @@ def test_a_claim_is_renewed_only_after_half_its_life() -> None:
     async def scenario() -> None:
         # Given a claim of two minutes
         store, now = MemoryStore(), Moment()
-        keeper = LeaseKeeper(ScriptedQueue())
+        keeper = LeaseKeeper(ScriptedQueue(), lease_seconds=LEASE_SECONDS)
         keeper.keep(InFlight(delivery(), ownership=await owned(store, now)))
         # When it is looked after at 59 and at 61 seconds
         now.at = NOON + timedelta(seconds=59)
@@ -81,7 +82,7 @@ def test_losing_the_claim_cancels_the_work() -> None:
         store, now = MemoryStore(), Moment()
         message = InFlight(delivery(), ownership=await owned(store, now))
         message.task = asyncio.create_task(forever())
-        keeper = LeaseKeeper(ScriptedQueue())
+        keeper = LeaseKeeper(ScriptedQueue(), lease_seconds=LEASE_SECONDS)
         keeper.keep(message)
         store.take_over("r-1")
         now.at = NOON + timedelta(seconds=90)
@@ -116,7 +117,7 @@ def test_an_outage_of_queue_or_store_does_not_end_the_renewals(error: ContentWor
                 raise error
 
         message = InFlight(delivery(), ownership=ownership)
-        keeper = LeaseKeeper(Down())
+        keeper = LeaseKeeper(Down(), lease_seconds=LEASE_SECONDS)
         keeper.keep(message)
         # When they are renewed, nothing is raised, and the work goes on
         await keeper.renew()
@@ -135,6 +136,26 @@ def test_a_renewal_and_the_final_write_cannot_make_each_other_stale() -> None:
         await asyncio.gather(ownership.renew(), ownership.complete({"status": "completed"}))
         # Then both succeed in turn
         assert store.writes == ["claim", "extend", "complete"]
+
+    asyncio.run(scenario())
+
+
+def test_a_claim_is_not_renewed_any_more_once_its_end_was_tried() -> None:
+    async def scenario() -> None:
+        # Given a final write of which nobody knows whether it landed
+        def lose_the_answer(method: str) -> None:
+            if method == "complete":
+                raise StoreUnavailable("down")
+
+        store, now = MemoryStore(lose_the_answer), Moment()
+        ownership = await owned(store, now)
+        with pytest.raises(StoreUnavailable):
+            await ownership.complete({"status": "completed"})
+        # When the claim is due
+        now.at = NOON + timedelta(seconds=90)
+        await ownership.renew()
+        # Then it is left alone: to a result that landed the renewal would look like a lost claim
+        assert store.writes == ["claim"]
 
     asyncio.run(scenario())
 

@@ -2,21 +2,20 @@
 
 import pytest
 
-from services.content.fulfilment import AlreadyFinished, Outcome, OwnedElsewhere, Stored
+from services.content.failures import failure
+from services.content.fulfilment import AlreadyFinished, Failed, Outcome, OwnedElsewhere, Stored
 from services.errors import (
     ClaimLost,
     ConfigurationError,
     ContentWorkerError,
-    MessageDecodeError,
-    ModelAnswerInvalid,
-    ModelRejected,
     ModelUnavailable,
-    PermanentError,
     QueueUnavailable,
     StoreUnavailable,
 )
 from tests.builders import NOON
 from worker.settlement import Action, retry_delay_seconds, settle_error, settle_outcome
+
+FAILURE = failure(stage="script", kind="invalid_json", message="no JSON", now=NOON)
 
 
 @pytest.mark.parametrize(
@@ -25,31 +24,27 @@ from worker.settlement import Action, retry_delay_seconds, settle_error, settle_
         (Stored(document={}), Action.ACK),
         (AlreadyFinished(), Action.ACK),
         (OwnedElsewhere(until=NOON), Action.HOLD),
+        (Failed(failure=FAILURE, attempts=4, cost_usd=0.0, hopeless=False), Action.RETRY),
+        (Failed(failure=FAILURE, attempts=5, cost_usd=0.0, hopeless=True), Action.DEAD_LETTER),
     ],
 )
-def test_an_outcome_is_acked_or_held(outcome: Outcome, action: Action) -> None:
+def test_an_outcome_has_one_settlement(outcome: Outcome, action: Action) -> None:
     assert settle_outcome(outcome).action is action
 
 
 @pytest.mark.parametrize(
-    ("error", "action"),
+    "error",
     [
-        (ModelUnavailable("busy"), Action.RETRY),
-        (StoreUnavailable("gone"), Action.RETRY),
-        (QueueUnavailable("gone"), Action.RETRY),
-        (ClaimLost("taken"), Action.RETRY),
-        (ConfigurationError("wrong", fix="mend it"), Action.RETRY),
-        (PermanentError("no"), Action.DEAD_LETTER),
-        (MessageDecodeError("not JSON", kind="not_json"), Action.DEAD_LETTER),
-        (ModelAnswerInvalid("nonsense", kind="invalid_json"), Action.DEAD_LETTER),
-        (ModelRejected("gone", kind="model_not_found", code=404, fix="another"), Action.DEAD_LETTER),
+        ModelUnavailable("busy"),
+        StoreUnavailable("gone"),
+        QueueUnavailable("gone"),
+        ClaimLost("taken"),
+        ConfigurationError("wrong", fix="mend it"),
     ],
 )
-def test_an_error_is_retried_unless_trying_again_cannot_help(
-    error: ContentWorkerError, action: Action
-) -> None:
+def test_an_error_that_puts_a_request_off_is_retried(error: ContentWorkerError) -> None:
     settlement = settle_error(error)
-    assert settlement.action is action
+    assert settlement.action is Action.RETRY
     assert (settlement.reason, settlement.detail) == (error.kind, error.message)
 
 

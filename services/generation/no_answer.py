@@ -1,0 +1,37 @@
+"""Decides whose fault it is that no rung of a ladder answered: the request's, or the services'."""
+
+from collections.abc import Sequence
+
+from services.errors import NoModelAnswered, RequestFailed
+from services.generation.allowance import AllowanceSpent
+from services.generation.port import ModelRef, RungFailure
+
+OWN_FAULTS = frozenset(
+    {"invalid_json", "invalid_answer", "truncated", "empty", "recitation", "invalid_request"}
+)
+"""Kinds of failure that come with the request: every kind of `ModelAnswerInvalid`, and what a model calls malformed."""
+
+NEUTRAL = frozenset({AllowanceSpent.kind})
+"""Kinds that follow from the failures before them."""
+
+
+def no_answer(
+    stage: str, failures: Sequence[tuple[ModelRef, RungFailure]]
+) -> NoModelAnswered | RequestFailed:
+    """The error for a task whose rungs have all failed like this, best rung first."""
+    telling = [failure.kind for _, failure in failures if failure.kind not in NEUTRAL]
+    if telling and OWN_FAULTS.issuperset(telling):
+        return _request_failed(stage, failures, kind=telling[-1])
+    reasons = "; ".join(f"{ref}: {failure.message}" for ref, failure in failures)
+    return NoModelAnswered(f"No rung of the ladder for {stage} answered. {reasons}")
+
+
+def _request_failed(
+    stage: str, failures: Sequence[tuple[ModelRef, RungFailure]], *, kind: str
+) -> RequestFailed:
+    # Kinds only: such failures are counted by their message, and which field was wrong differs from time to time.
+    kinds = "; ".join(f"{ref}: {failure.kind}" for ref, failure in failures)
+    message = (
+        f"Every rung of the ladder for {stage} failed at this request. {kinds}. See rung.failed in the logs."
+    )
+    return RequestFailed(message, stage=stage, kind=kind)

@@ -1,0 +1,64 @@
+"""Dead letters for programs: as JSON, and without anything that a terminal would obey."""
+
+import base64
+import json
+from typing import Any
+
+from services.messaging.port import Delivery
+from worker.dead_letter_groups import Group
+from worker.redriving import Redrive
+
+
+def printable(text: str, *, kept: str = "\n") -> str:
+    """The text with control characters, and those that turn its direction, as JSON escapes them."""
+    return "".join(
+        char if char.isprintable() or char in kept else json.dumps(char)[1:-1].replace("\x7f", "\\u007f")
+        for char in text
+    )
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON that can be read by a person and shown on any terminal."""
+    return printable(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def record_of(delivery: Delivery) -> dict[str, Any]:
+    """A dead letter as JSON values: its body as it is, in `body_base64` where it is no UTF-8 text."""
+    record = {
+        "message_id": delivery.message_id,
+        "publish_time": delivery.publish_time.isoformat(),
+        "attributes": dict(sorted(delivery.attributes.items())),
+    }
+    try:
+        return {**record, "body": delivery.data.decode()}
+    except UnicodeDecodeError:
+        return {**record, "body_base64": base64.b64encode(delivery.data).decode()}
+
+
+def group_record_of(group: Group) -> dict[str, Any]:
+    """A group as JSON values; `cost_usd` is what is known, all of it where `cost_is_complete`."""
+    return {
+        "fingerprint": group.cause.fingerprint,
+        "count": len(group.letters),
+        "stage": group.cause.stage,
+        "kind": group.cause.kind,
+        "cause": group.cause.text,
+        "first_seen": group.first_seen.isoformat(),
+        "last_seen": group.last_seen.isoformat(),
+        "attempts": group.attempts,
+        "cost_usd": float(group.cost_usd),
+        "cost_is_complete": group.cost_is_complete,
+    }
+
+
+def redrive_record_of(redrive: Redrive) -> dict[str, Any]:
+    """What is or was to be done with a message; `sent_as` is null as long as it was not sent."""
+    return {
+        "source_message_id": redrive.letter.source_message_id,
+        "request_id": redrive.letter.request_id,
+        "fingerprint": redrive.letter.cause.fingerprint,
+        "redrives": redrive.letter.redrives,
+        "action": "leave" if redrive.obstacle else "redrive",
+        "obstacle": redrive.obstacle or None,
+        "sent_as": redrive.message_id,
+    }
