@@ -148,7 +148,7 @@ Examples:
 \b
 Asks the top rung of every ladder, after one small call that checks whether it answers. A result is replaced only by
 a better one, which keeps how the old one came about. Exit codes: 0 done, 75 the models do not answer, nothing is
-lost; 78 a setting that only a person can mend.
+lost; 78 a setting that only a person can mend; 1 a bug.
 """
 )
 @click.option("--limit", type=click.IntRange(1, 10_000), default=500, show_default=True)

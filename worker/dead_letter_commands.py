@@ -8,7 +8,7 @@ import click
 
 from services.messaging.port import Delivery
 from worker import logs
-from worker.dead_letter_groups import groups_of, letters_of
+from worker.dead_letter_groups import Group, Letter, groups_of, letters_of
 from worker.dead_letter_records import group_record_of, record_of, to_json
 from worker.dead_letter_review import LOOK_AT_MOST, look
 from worker.dead_letter_showing import print_group, print_groups, print_letter
@@ -39,21 +39,15 @@ async def show_letters(name: str, *, as_json: bool) -> int:
     if as_json:
         for letter in found:
             click.echo(to_json(record_of(letter.newest)))
-        return 0 if found else 1
-    if group:
-        print_group(group)
-    for letter in found[-NEWEST:]:
-        print_letter(letter)
-    if len(found) > NEWEST:
-        click.echo(f"The newest {NEWEST} of {len(found)}; --json prints all of them.", err=True)
+    else:
+        _print_newest(found, group)
     if letters and not found:
-        click.echo(f"No dead letter has the fingerprint or id {name}.", err=True)
-        say_next("list")
+        say_missing(name)
     return 0 if found else 1
 
 
 async def export_letters(output: Path, *, limit: int) -> None:
-    """Write dead letters as JSON Lines to a file that only its owner may read, or (`-`) to standard output."""
+    """Write dead letters as JSON Lines to a file, readable by its owner only if new, or (`-`) to stdout."""
     letters = await _look(limit)
     if str(output) == "-":
         for letter in letters:
@@ -87,6 +81,12 @@ def say_what_was_seen(seen: int, *, limit: int, settings: Settings) -> None:
         click.echo(f"Only {limit} dead letters were looked at; there may be more.", err=True)
 
 
+def say_missing(*names: str) -> None:
+    """Say what was asked for and is not there."""
+    click.echo(f"No dead letter has the fingerprint or id {', '.join(names)}.", err=True)
+    say_next("list")
+
+
 def say_next(*commands: str) -> None:
     """Tell what one can do now."""
     click.echo(
@@ -100,6 +100,15 @@ async def _look(limit: int) -> Sequence[Delivery]:
         letters = await look(backend.dead_letters, limit)
     say_what_was_seen(len(letters), limit=limit, settings=settings)
     return letters
+
+
+def _print_newest(letters: Sequence[Letter], group: Group | None) -> None:
+    if group:
+        print_group(group)
+    for letter in letters[-NEWEST:]:
+        print_letter(letter)
+    if len(letters) > NEWEST:
+        click.echo(f"The newest {NEWEST} of {len(letters)}; --json prints all of them.", err=True)
 
 
 def _write(output: Path, letters: Sequence[Delivery]) -> None:

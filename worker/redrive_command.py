@@ -8,7 +8,7 @@ import click
 from pydantic_core import from_json
 
 from services.content.models import ContentRequest
-from worker.dead_letter_commands import say_next, say_what_was_seen, settings_of_command
+from worker.dead_letter_commands import say_missing, say_what_was_seen, settings_of_command
 from worker.dead_letter_groups import letters_of
 from worker.dead_letter_records import redrive_record_of, to_json
 from worker.dead_letter_review import LOOK_AT_MOST, leased
@@ -43,8 +43,7 @@ async def redrive_letters(
             redrives = plans
             _tell_plans(plans, topic=topic, rate=rate, as_json=as_json)
     if letters and missing:
-        click.echo(f"No dead letter has the fingerprint or id {', '.join(missing)}.", err=True)
-        say_next("list")
+        say_missing(*missing)
     return 1 if missing or any(redrive.obstacle for redrive in redrives) else 0
 
 

@@ -116,7 +116,8 @@ def message_of(redrive: Redrive, *, now: datetime) -> Message:
         "first_message_id": attributes.get("first_message_id", letter.source_message_id),
         "redriven_at": now.isoformat(),
     }
-    return Message(data=redrive.data, attributes={**own, **lineage})
+    # The lineage stands first: of a message with very many attributes a dead letter keeps the first ones.
+    return Message(data=redrive.data, attributes={**lineage, **own, **lineage})
 
 
 class RateLimit:

@@ -100,8 +100,8 @@ async def healer(
 ) -> AsyncIterator[tuple[Healing, Callable[[], Awaitable[None]]]]:
     """What repays debts with the top rung of every ladder, and a cheap check whether these rungs answer.
 
-    The check makes one small call to each model and raises `NoModelAnswered`. Raises `ConfigurationError` when a top
-    rung is the mock.
+    The check makes one small call to each model; it raises `NoModelAnswered`, and `ConfigurationError` for a model
+    that refuses every call. Raises `ConfigurationError` when a top rung is the mock.
     """
     top = {stage: refs[:1] for stage, refs in _ladders(settings).items()}
     async with AsyncExitStack() as stack:
@@ -110,7 +110,7 @@ async def healer(
             store=backend.store,
             debts=backend.debts,
             pipeline=_pipeline(_model(settings, rungs, Recall(backend.answers))),
-            policy=_result_policy(settings),
+            policy=_result_policy(settings, student_key=b""),  # results keep the reference they have
             owner=_owner(),
             claim_lifetime=timedelta(seconds=settings.worker_message_timeout_seconds) + HEALING_GRACE,
             allowance=lambda: _allowance(settings),
@@ -131,7 +131,7 @@ def consumer(
     fulfilment = Fulfilment(
         store=backend.store,
         pipeline=_pipeline(model),
-        policy=_result_policy(settings),
+        policy=_result_policy(settings, student_key=_student_key(settings)),
         owner=_owner(),
         claim_lifetime=timedelta(seconds=settings.worker_lease_seconds),
         allowance=lambda: _allowance(settings),
@@ -213,8 +213,9 @@ def _without_mock(refs: list[ModelRef], providers: dict[str, Provider]) -> list[
     models = [ref for ref in _available(refs, providers) if ref.provider != "mock"]
     if not models:
         raise ConfigurationError(
-            "A model is needed, but a ladder has nothing besides the mock.",
-            fix="Set GOOGLE_CLOUD_PROJECT and name a model first in WORKER_MODELS, or set WORKER_ON_OUTAGE=degrade.",
+            "Answers of the mock will not do here, but a ladder has no model besides it.",
+            fix="Set GOOGLE_CLOUD_PROJECT and name a model first in WORKER_MODELS; for `run`, WORKER_ON_OUTAGE=degrade "
+            "is content with the mock.",
         )
     return models
 
@@ -246,18 +247,20 @@ def _providers(settings: Settings, stack: AsyncExitStack) -> dict[str, Provider]
     return {"mock": mock, "vertex": vertex}
 
 
-def _result_policy(settings: Settings) -> ResultPolicy:
-    if settings.worker_student_key is None:
-        key = secrets.token_bytes(32)
-        log.warning(
-            "student_key.missing",
-            cause="WORKER_STUDENT_KEY is not set, so a random key is used: student_ref will differ in every process.",
-            fix="Set WORKER_STUDENT_KEY to a secret of at least 16 characters, the same for all workers.",
-        )
-    else:
-        key = settings.worker_student_key.get_secret_value().encode()
+def _student_key(settings: Settings) -> bytes:
+    if settings.worker_student_key is not None:
+        return settings.worker_student_key.get_secret_value().encode()
+    log.warning(
+        "student_key.missing",
+        cause="WORKER_STUDENT_KEY is not set, so a random key is used: student_ref will differ in every process.",
+        fix="Set WORKER_STUDENT_KEY to a secret of at least 16 characters, the same for all workers.",
+    )
+    return secrets.token_bytes(32)
+
+
+def _result_policy(settings: Settings, *, student_key: bytes) -> ResultPolicy:
     return ResultPolicy(
-        student_key=key,
+        student_key=student_key,
         ttl=timedelta(days=settings.worker_result_ttl_days),
         image_digest=settings.worker_image_digest,
     )

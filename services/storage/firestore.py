@@ -2,8 +2,8 @@
 
 What must exist: a Firestore database in Native mode (`gcloud firestore databases create`), and for
 `newest(status=…)` the composite index (`status` ascending, `created_at` descending) that Terraform
-declares; a TTL policy on `expires_at` removes old documents. Rights of the account the worker runs as:
-`roles/datastore.user`.
+declares; `debts` needs the index on `debt.since` that Firestore keeps for every field by itself. A TTL policy on
+`expires_at` removes old documents. Rights of the account the worker runs as: `roles/datastore.user`.
 
 Credentials are Application Default Credentials. With `FIRESTORE_EMULATOR_HOST=host:port` the client talks
 to that emulator, without credentials. Clients belong to the event loop that first used them: close them on

@@ -4,14 +4,13 @@ Needs nothing: the file and its table are made at first use. Any number of proce
 share it. Documents are JSON; times in them come back as timezone-aware datetimes.
 """
 
-import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from services.embedded import Database, as_text, as_time, utc_now
+from services.embedded import Database, as_text, utc_now
 from services.errors import StoreUnavailable
 from services.storage.claims import (
     Stored,
@@ -27,6 +26,7 @@ from services.storage.claims import (
     taken_over,
 )
 from services.storage.port import NO_CHANGES, Busy, Claim, Document, Finished
+from services.storage.sqlite_documents import as_json, from_json
 
 # What is asked for stands in columns beside the document, or in an index on it, which a file of an earlier version gets
 # when it is opened; `version` counts the writes.
@@ -64,9 +64,6 @@ SELECT document, json_extract(document, '$.debt.since."$time"') AS since FROM co
 WHERE since IS NOT NULL AND (expires_at IS NULL OR expires_at > :now)
 ORDER BY since LIMIT :limit
 """
-
-# JSON has no times. No field of a result has a name like this one.
-TIME_TAG = "$time"
 
 
 class SqliteResultStore:
@@ -171,13 +168,15 @@ def _open(path: Path) -> Database:
 
 
 async def _select(database: Database, sql: str, values: Any) -> list[Document]:
-    return await database.run(lambda connection: [_document(row) for row in connection.execute(sql, values)])
+    return await database.run(
+        lambda connection: [from_json(row["document"]) for row in connection.execute(sql, values)]
+    )
 
 
 def _find(connection: sqlite3.Connection, request_id: str) -> Stored | None:
     sql = "SELECT document, version FROM content_results WHERE request_id = ?"
     row = connection.execute(sql, (request_id,)).fetchone()
-    return Stored(document=_document(row), version=row["version"]) if row else None
+    return Stored(document=from_json(row["document"]), version=row["version"]) if row else None
 
 
 def _write(connection: sqlite3.Connection, request_id: str, document: Document) -> int:
@@ -187,21 +186,6 @@ def _write(connection: sqlite3.Connection, request_id: str, document: Document) 
         "request_id": request_id,
         "status": document.get("status"),
         **{name: as_text(moment) if moment else None for name, moment in times.items()},
-        "document": json.dumps(document, default=_tagged, ensure_ascii=False),
+        "document": as_json(document),
     }
     return int(connection.execute(WRITE, values).fetchone()["version"])
-
-
-def _document(row: sqlite3.Row) -> Document:
-    document: Document = json.loads(row["document"], object_hook=_untagged)
-    return document
-
-
-def _tagged(value: object) -> dict[str, str]:
-    if isinstance(value, datetime):
-        return {TIME_TAG: as_text(value)}
-    raise TypeError(f"A result cannot hold a {type(value).__name__}.")
-
-
-def _untagged(mapping: dict[str, Any]) -> Any:
-    return as_time(mapping[TIME_TAG]) if mapping.keys() == {TIME_TAG} else mapping
