@@ -112,7 +112,7 @@ class MemoryStore:
         stored = self._find(request_id)
         if stored is None:
             mine = claims.claimed(document, lease)
-        elif answer := claims.claim_existing(request_id, stored, owner=owner, now=now):
+        elif answer := claims.claim_existing(request_id, stored, document, owner=owner, now=now):
             return answer
         else:
             mine = claims.taken_over(stored.document, document, lease)

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from services.content.failures import failure_of
-from services.content.fulfilment import Failed, Fulfilment, Stored
+from services.content.fulfilment import Failed, Fulfilment, Outcome, Stored, hopeless
 from services.content.models import Failure
 from services.errors import ContentWorkerError, MessageDecodeError, PermanentError
 from services.messaging.port import Message
@@ -68,35 +68,42 @@ class MessageHandler:
             message.ownership = ownership
 
         try:
-            outcome = await self._fulfilment.fulfil(request, on_claim=own)
+            outcome = await self._fulfilment.fulfil(
+                request, message_id=message.delivery.message_id, on_claim=own
+            )
         except PermanentError as error:
             return self._hopeless(message, error, stage="store", request_id=request.request_id)
         except ContentWorkerError as error:
             return Handled(settlement=settle_error(error))
         finally:
             message.ownership = None
-        match outcome:
-            case Failed():
-                return self._failed(message, outcome, request_id=request.request_id)
-            case Stored(document=document):
-                return Handled(settlement=settle_outcome(outcome), document=document)
-        return Handled(settlement=settle_outcome(outcome))
+        return self._handled(message, outcome, request_id=request.request_id)
 
     async def _refused(self, message: InFlight, error: MessageDecodeError) -> Handled:
-        if error.request_id is not None:
-            try:
-                # Whoever waits for the result must find the reason: without it the message is not settled yet.
-                await self._fulfilment.refuse(error.request_id, error)
-            except ContentWorkerError as store_error:
-                return Handled(settlement=settle_error(store_error))
-        return self._hopeless(message, error, stage="decode", request_id=error.request_id)
+        if error.request_id is None:
+            return self._hopeless(message, error, stage="decode", request_id=None)
+        try:
+            # Whoever waits for the result must find the reason: without it the message is not settled yet.
+            outcome = await self._fulfilment.refuse(
+                error.request_id, error, message_id=message.delivery.message_id
+            )
+        except ContentWorkerError as store_error:
+            return Handled(settlement=settle_error(store_error))
+        return self._handled(message, outcome, request_id=error.request_id)
 
     def _hopeless(
         self, message: InFlight, error: PermanentError, *, stage: str, request_id: str | None
     ) -> Handled:
-        failure = failure_of(error, stage=stage, cost_usd=0.0, now=self._now())
-        outcome = Failed(failure=failure, attempts=1, cost_usd=0.0, hopeless=True)
+        outcome = hopeless(failure_of(error, stage=stage, cost_usd=0.0, now=self._now()))
         return self._failed(message, outcome, request_id=request_id)
+
+    def _handled(self, message: InFlight, outcome: Outcome, *, request_id: str) -> Handled:
+        match outcome:
+            case Failed():
+                return self._failed(message, outcome, request_id=request_id)
+            case Stored(document=document):
+                return Handled(settlement=settle_outcome(outcome), document=document)
+        return Handled(settlement=settle_outcome(outcome))
 
     def _failed(self, message: InFlight, outcome: Failed, *, request_id: str | None) -> Handled:
         letter = None

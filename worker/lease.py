@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -57,7 +58,11 @@ class LeaseKeeper:
         """
         while True:
             await self._sleep(RENEW_EVERY_SECONDS)
-            await self.renew()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(
+                    RENEW_EVERY_SECONDS
+                ):  # one renewal that hangs must not keep all others
+                    await self.renew()
 
     async def renew(self) -> None:
         """Renew everything once."""

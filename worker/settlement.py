@@ -1,6 +1,5 @@
 """What happens to a message, decided from how its work ended; acting on it is the consumer's business."""
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -56,7 +55,7 @@ def settle_error(error: ContentWorkerError) -> Settlement:
     return Settlement(action=Action.RETRY, reason=error.kind, detail=error.message, fix=fix)
 
 
-def retry_delay_seconds(attempt: int, *, uniform: Callable[[float, float], float] = random.uniform) -> int:
+def retry_delay_seconds(attempt: int, *, uniform: Callable[[float, float], float]) -> int:
     """How long to leave a message alone: exponential from 10 s to 10 min, with full jitter above the first 10 s.
 
     `attempt` is the delivery that failed, counted from 1 (0 where the queue does not count). The ceiling is the

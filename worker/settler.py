@@ -1,5 +1,8 @@
 """Acts on settlements: acks, puts messages off, publishes dead letters."""
 
+import random
+from collections.abc import Callable
+
 import structlog
 
 from services.errors import PermanentError
@@ -13,10 +16,18 @@ log = structlog.get_logger()
 class Settler:
     """Settles messages of one subscription. Nothing is acked before what it led to is stored."""
 
-    def __init__(self, *, queue: MessageQueue, publisher: MessagePublisher, dead_letter_topic: str) -> None:
+    def __init__(
+        self,
+        *,
+        queue: MessageQueue,
+        publisher: MessagePublisher,
+        dead_letter_topic: str,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
         self._queue = queue
         self._publisher = publisher
         self._dead_letter_topic = dead_letter_topic
+        self._uniform = uniform
 
     async def settle(self, delivery: Delivery, handled: Handled) -> int:
         """Settle one message; returns the seconds after which it comes again, 0 when it does not.
@@ -33,7 +44,7 @@ class Settler:
                 await self._queue.acknowledge(delivery)
                 return 0
         # The lease itself is the delay: every queue delivers the message again when it ends.
-        delay = retry_delay_seconds(delivery.attempt)
+        delay = retry_delay_seconds(delivery.attempt, uniform=self._uniform)
         await self._queue.extend([delivery], seconds=delay)
         return delay
 

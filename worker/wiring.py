@@ -24,7 +24,7 @@ from services.content.healing import Healing
 from services.content.pipeline import ContentPipeline
 from services.content.results import ResultPolicy
 from services.errors import ConfigurationError
-from services.generation.allowance import Allowance
+from services.generation.allowance import Allowance, Guard
 from services.generation.breaker import Breaker
 from services.generation.ladder import Ladder
 from services.generation.port import LanguageModel, ModelRef, PaidAnswers, Provider
@@ -113,7 +113,7 @@ async def healer(
             policy=_result_policy(settings, student_key=b""),  # results keep the reference they have
             owner=_owner(),
             claim_lifetime=timedelta(seconds=settings.worker_message_timeout_seconds) + HEALING_GRACE,
-            allowance=lambda: _allowance(settings),
+            allowance=lambda guard: _allowance(settings, guard),
             now=_utc_now,
         )
         yield healing, lambda: probe(chain.from_iterable(rungs.values()))
@@ -134,7 +134,7 @@ def consumer(
         policy=_result_policy(settings, student_key=_student_key(settings)),
         owner=_owner(),
         claim_lifetime=timedelta(seconds=settings.worker_lease_seconds),
-        allowance=lambda: _allowance(settings),
+        allowance=lambda guard: _allowance(settings, guard),
         patience=patience,
         now=_utc_now,
     )
@@ -173,9 +173,11 @@ def _pipeline(model: LanguageModel) -> ContentPipeline:
     return ContentPipeline(model=model, catalog=catalog, search=TopicSearch(catalog))
 
 
-def _allowance(settings: Settings) -> Allowance:
+def _allowance(settings: Settings, guard: Guard) -> Allowance:
     return Allowance(
-        max_calls=settings.worker_message_call_limit, seconds=settings.worker_message_timeout_seconds
+        guard=guard,
+        max_calls=settings.worker_message_call_limit,
+        seconds=settings.worker_message_timeout_seconds,
     )
 
 

@@ -27,11 +27,11 @@ from services.errors import (
     StoreUnavailable,
     TransientError,
 )
-from services.generation.allowance import Allowance
+from services.generation.allowance import Allowance, Guard
 from services.storage.patience import Patience
 from services.storage.port import Busy, Document, Finished, ResultStore
 
-RELEASE_SECONDS = 2.0
+RELEASE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +69,11 @@ class Failed:
 Outcome = Stored | AlreadyFinished | OwnedElsewhere | Failed
 
 
+def hopeless(failure: Failure) -> Failed:
+    """The outcome of a request that no attempt can answer, and on which nothing was spent."""
+    return Failed(failure=failure, attempts=1, cost_usd=0.0, hopeless=True)
+
+
 class Fulfilment:
     """Fulfils requests in the name of one worker process."""
 
@@ -80,7 +85,7 @@ class Fulfilment:
         policy: ResultPolicy,
         owner: str,
         claim_lifetime: timedelta,
-        allowance: Callable[[], Allowance],
+        allowance: Callable[[Guard], Allowance],
         patience: Patience,
         now: Callable[[], datetime],
     ) -> None:
@@ -94,21 +99,24 @@ class Fulfilment:
         self._now = now
         self._claims = count(1)
 
-    async def fulfil(self, request: ContentRequest, *, on_claim: Callable[[Ownership], None]) -> Outcome:
+    async def fulfil(
+        self, request: ContentRequest, *, message_id: str, on_claim: Callable[[Ownership], None]
+    ) -> Outcome:
         """Answer one request, at most once however often it is delivered.
 
-        `on_claim` receives the ownership as soon as there is one, so that somebody can keep it alive. The claim is
-        released when the work ends without a result, by an error or by cancellation. Raises what puts the request
-        off without being its fault: `TransientError`, `ClaimLost`, `ConfigurationError`.
+        `message_id` tells a redelivery from a request that was sent again after it had failed. `on_claim` receives the
+        ownership as soon as there is one, so that somebody can keep it alive. The claim is released when the work ends
+        without a result, by an error or by cancellation. Raises what puts the request off without being its fault:
+        `TransientError`, `ClaimLost`, `ConfigurationError`.
         """
-        document = processing_document(request, self._policy, now=self._now())
+        document = processing_document(request, self._policy, message_id=message_id, now=self._now())
         claimed = await self._claim(request.request_id, document)
         if not isinstance(claimed, Ownership):
             return claimed
         on_claim(claimed)
-        allowance = self._allowance()
+        allowance = self._allowance(lambda: self._patience(claimed.assure))
         try:
-            finished = await self._finish(request, claimed, allowance)
+            finished = await self._finish(request, document, claimed, allowance)
         except (TransientError, ClaimLost, ConfigurationError):
             raise
         except Exception as error:  # noqa: BLE001  # a bug that this request meets is counted like its other failures
@@ -117,17 +125,26 @@ class Fulfilment:
             await self._release(claimed)
         return Stored(document=finished)
 
-    async def refuse(self, request_id: str, error: MessageDecodeError) -> None:
-        """Leave a `failed` result for a message that could not become a request, unless there is a better one."""
-        document = bare_document(request_id, self._policy, now=self._now())
+    async def refuse(self, request_id: str, error: MessageDecodeError, *, message_id: str) -> Outcome:
+        """Leave a `failed` result for a message that could not become a request, unless there is a better one.
+
+        Somebody who owns the request may yet leave none, so the message has to wait for them. Raises as `fulfil` does.
+        """
+        reason = failure_of(error, stage="decode", cost_usd=0.0, now=self._now())
+        document = bare_document(request_id, self._policy, message_id=message_id, now=self._now())
         claimed = await self._claim(request_id, document)
+        if isinstance(claimed, OwnedElsewhere):
+            return claimed
         if isinstance(claimed, Ownership):
-            reason = failure_of(error, stage="decode", cost_usd=0.0, now=self._now())
-            await self._complete(claimed, self._failed(document, [reason], claimed))
+            try:
+                await self._complete(claimed, self._failed(document, [reason], claimed))
+            finally:
+                await self._release(claimed)
+        return hopeless(reason)
 
     async def _claim(
         self, request_id: str, document: Document
-    ) -> Ownership | AlreadyFinished | OwnedElsewhere:
+    ) -> Ownership | AlreadyFinished | OwnedElsewhere | Failed:
         # Another name for every claim: after a lost answer the store tells our own claim from another delivery's.
         owner = f"{self._owner}-{next(self._claims)}"
         claimed = await self._patience(
@@ -136,14 +153,14 @@ class Fulfilment:
             )
         )
         match claimed:
-            case Finished():
-                return AlreadyFinished()
+            case Finished(document=finished):
+                return _failed_before(finished) or AlreadyFinished()
             case Busy(expires_at=until):
                 return OwnedElsewhere(until=until)
         return Ownership(self._store, claimed, lifetime=self._claim_lifetime, now=self._now)
 
     async def _finish(
-        self, request: ContentRequest, ownership: Ownership, allowance: Allowance
+        self, request: ContentRequest, document: Document, ownership: Ownership, allowance: Allowance
     ) -> dict[str, Any]:
         claim = ownership.claim
         content = await self._pipeline.produce(request, resumes=claim.attempt > 1, allowance=allowance)
@@ -151,6 +168,7 @@ class Fulfilment:
             request,
             content,
             self._policy,
+            message_id=document["message_id"],
             attempt=claim.attempt,
             failures=claim.failures,
             created_at=claim.created_at,
@@ -164,8 +182,8 @@ class Fulfilment:
     ) -> Failed:
         latest = failure_of(error, stage="content", cost_usd=spent_usd, now=self._now())
         failures = counted(ownership.claim.failures, latest)
-        hopeless = isinstance(error, PermanentError) or is_hopeless(failures)
-        if hopeless:
+        is_last = isinstance(error, PermanentError) or is_hopeless(failures)
+        if is_last:
             await self._complete(ownership, self._failed(document, failures, ownership))
         else:
             await self._patience(lambda: ownership.fail(failures))
@@ -173,7 +191,7 @@ class Fulfilment:
             failure=failures[-1],
             attempts=ownership.claim.attempt,
             cost_usd=total_cost(one.cost_usd for one in failures),
-            hopeless=hopeless,
+            hopeless=is_last,
         )
 
     def _failed(self, document: Document, failures: list[Failure], ownership: Ownership) -> dict[str, Any]:
@@ -195,3 +213,15 @@ class Fulfilment:
         with suppress(ClaimLost, StoreUnavailable, TimeoutError):
             async with asyncio.timeout(RELEASE_SECONDS):
                 await ownership.release()
+
+
+def _failed_before(document: Document) -> Failed | None:
+    """The outcome of a message that had failed for good before it came again: its dead letter may not be there yet."""
+    if document["status"] != "failed":
+        return None
+    return Failed(
+        failure=Failure.model_validate(document["failures"][-1]),
+        attempts=document["attempt"],
+        cost_usd=document["cost_usd"],
+        hopeless=True,
+    )

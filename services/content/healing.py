@@ -15,7 +15,7 @@ from services.content.ownership import Ownership
 from services.content.pipeline import Content, ContentPipeline
 from services.content.results import ResultPolicy, healed_document, is_better, written_off_document
 from services.errors import ClaimLost, ConfigurationError, StoreUnavailable, TransientError
-from services.generation.allowance import Allowance
+from services.generation.allowance import Allowance, Guard
 from services.storage.port import DebtStore, Document, ResultStore
 
 
@@ -48,7 +48,7 @@ class Healing:
     policy: ResultPolicy
     owner: str
     claim_lifetime: timedelta
-    allowance: Callable[[], Allowance]
+    allowance: Callable[[Guard], Allowance]
     now: Callable[[], datetime]
     _claims: Iterator[int] = field(default_factory=lambda: count(1), init=False, repr=False)
 
@@ -84,7 +84,7 @@ class Healing:
         return Ownership(self.store, claim, lifetime=self.claim_lifetime, now=self.now)
 
     async def _settle(self, ownership: Ownership, document: Document) -> Settled:
-        allowance = self.allowance()
+        allowance = self.allowance(ownership.assure)
         try:
             content = await self.pipeline.produce(_request(document), resumes=False, allowance=allowance)
             return await self._replace(ownership, document, content)

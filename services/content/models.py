@@ -218,11 +218,13 @@ class EarlierResult(BaseModel):
 class ContentResult(BaseModel):
     """The finished result, as it is stored under `content_results/{request_id}`.
 
-    `saved_usd` is what answers had cost that were found instead of paid for again; None when one price is unknown.
+    `message_id` is the queue's id of the message that was worked on. `saved_usd` is what answers had cost that were
+    found instead of paid for again; None when one price is unknown.
     `debt` is there while the result is degraded, `earlier` holds the results that better ones have replaced.
     """
 
     request_id: str
+    message_id: str | None
     correlation_id: str | None
     student_ref: str | None
     status: Status

@@ -45,6 +45,16 @@ class Ownership:
             if self._claim.expires_at - now < self._lifetime / 2:
                 self._claim = await self._store.extend(self._claim, now=now, lifetime=self._lifetime)
 
+    async def assure(self) -> None:
+        """Make sure that the claim is still held: one that has expired is renewed. Raises as `renew` does.
+
+        A process that was frozen for a while may have lost it without having noticed.
+        """
+        if self._claim.expires_at > self._now():
+            return
+        async with self._lock:
+            self._claim = await self._store.extend(self._claim, now=self._now(), lifetime=self._lifetime)
+
     async def complete(self, document: Document) -> None:
         """Write the result and end the claim. Raises `ClaimLost`, `StoreUnavailable`; may be called again then."""
         self._is_ending = True

@@ -43,19 +43,22 @@ def student_ref(student_id: str, key: bytes) -> str:
     return hmac.new(key, student_id.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def processing_document(request: ContentRequest, policy: ResultPolicy, *, now: datetime) -> dict[str, Any]:
+def processing_document(
+    request: ContentRequest, policy: ResultPolicy, *, message_id: str, now: datetime
+) -> dict[str, Any]:
     """The document that stands in the store while a request is worked on."""
     return {
-        **bare_document(request.request_id, policy, now=now),
+        **bare_document(request.request_id, policy, message_id=message_id, now=now),
         "correlation_id": request.correlation_id,
         "student_ref": student_ref(request.student_id, policy.student_key),
     }
 
 
-def bare_document(request_id: str, policy: ResultPolicy, *, now: datetime) -> dict[str, Any]:
+def bare_document(request_id: str, policy: ResultPolicy, *, message_id: str, now: datetime) -> dict[str, Any]:
     """The same for a message of which nothing but the request id could be read."""
     return {
         "request_id": request_id,
+        "message_id": message_id,
         "correlation_id": None,
         "student_ref": None,
         "status": "processing",
@@ -97,6 +100,7 @@ def finished_document(
     content: Content,
     policy: ResultPolicy,
     *,
+    message_id: str,
     attempt: int,
     failures: Iterable[Mapping[str, Any]],
     created_at: datetime,
@@ -106,6 +110,7 @@ def finished_document(
     debt = _debt(request, content, now) if _mode(content) != "live" else None
     return ContentResult(
         request_id=request.request_id,
+        message_id=message_id,
         correlation_id=request.correlation_id,
         student_ref=student_ref(request.student_id, policy.student_key),
         attempt=attempt,
@@ -128,7 +133,10 @@ def healed_document(
 ) -> dict[str, Any]:
     """The result that repays a degraded one, and how that one had come about."""
     earlier = [*document.get("earlier", ()), EarlierResult.model_validate(document).model_dump()]
-    kept = {name: document[name] for name in ("request_id", "correlation_id", "student_ref", "created_at")}
+    kept = {
+        name: document[name]
+        for name in ("request_id", "message_id", "correlation_id", "student_ref", "created_at")
+    }
     return ContentResult(
         **kept,
         attempt=attempt,

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from services.errors import ContentWorkerError
 from services.generation.spend import Spend
@@ -21,19 +21,30 @@ class AllowanceSpent(ContentWorkerError):  # noqa: N818  # named after a state, 
         )
 
 
+Guard = Callable[[], Awaitable[None]]
+"""Returns when a call may be made; raises when it may not, because somebody else works on the message now."""
+
+
+async def no_guard() -> None:
+    """Lets every call pass."""
+
+
 class Allowance:
     """Runs down as calls are made. Without bounds it only adds up what a message has taken.
 
-    `seconds` count from its making. `spend` is everything that was spent, also on calls that brought nothing.
+    `seconds` count from its making. `spend` is everything that was spent, also on calls that brought nothing. `guard`
+    is asked before every call.
     """
 
     def __init__(
         self,
         *,
+        guard: Guard = no_guard,
         max_calls: int | None = None,
         seconds: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.guard = guard
         self._max_calls = max_calls
         self._seconds = seconds
         self._clock = clock

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from services.errors import PermanentError
+from services.generation.cancelling import ended_first
 from services.generation.no_answer import no_answer
 from services.generation.paid import PaidAnswer, content_keys, paid_document, read_paid
 from services.generation.port import (
@@ -24,6 +25,9 @@ from services.generation.rung import Rung, RungReport
 from services.generation.spend import Spend
 
 log = structlog.get_logger()
+
+KEEP_SECONDS = 1.0
+"""How long cancelled work may still take to store an answer that it has paid for."""
 
 
 class Ladder:
@@ -68,7 +72,8 @@ class Ladder:
             if report.failure is None:
                 provenance = descent.provenance(rung, position, self._clock() - started)
                 if position in keys:
-                    await self._keep(keys[position], task, rung.ref, _paid(report, provenance.error))
+                    kept = self._keep(keys[position], task, rung.ref, _paid(report, provenance.error))
+                    await ended_first(kept, seconds=KEEP_SECONDS)
                 return Answer(data=report.data, blocked_by=report.blocked_by, provenance=provenance)
         raise no_answer(task.stage, descent.failures)
 

@@ -141,6 +141,7 @@ class Rung:
     async def _call(self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab) -> Completion:
         if tab.allowance.is_spent:
             raise tab.allowance.spent()
+        await tab.allowance.guard()
         tab.add(Spend(calls=1))
         own, left = self._retry.settings.call_timeout_seconds, tab.allowance.seconds_left
         try:

@@ -4,10 +4,10 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from services.errors import ContentWorkerError
+from services.errors import ClaimLost, ContentWorkerError
 from services.generation.port import Answer, AnswerT, LanguageModel, Provenance, Task
 
-_Key = tuple[str, str, bool, str, bool]
+_Key = tuple[str, str, bool, str]
 
 
 class SharedCalls:
@@ -70,7 +70,11 @@ class _Call:
 
     def serves(self, task: Task[Any]) -> bool:
         """Whether what the call came to is right for another task, too."""
+        if isinstance(self.running.exception(), ClaimLost):
+            return False  # what the one has lost the other may still have
         answer = None if self.running.exception() else self.running.result()
+        if answer is not None and not task.resumes and _resumed_below_the_top(answer.provenance):
+            return False
         no_model_answered = answer is None or answer.provenance.mode == "mock"
         if no_model_answered and self._task.allowance.is_spent and not task.allowance.is_spent:
             return False
@@ -89,7 +93,12 @@ class _Call:
 
 def _key(task: Task[AnswerT]) -> _Key:
     about = task.prompt if task.identity is None else task.identity
-    return task.stage, task.prompt_version, task.identity is None, about, task.resumes
+    return task.stage, task.prompt_version, task.identity is None, about
+
+
+def _resumed_below_the_top(provenance: Provenance) -> bool:
+    """Whether a lower rung's answer was taken because an earlier attempt had paid for it, and no better one asked."""
+    return provenance.cached and provenance.mode == "fallback" and not provenance.attempts
 
 
 def _shared(provenance: Provenance) -> Provenance:

@@ -51,14 +51,14 @@ def taken_over(stored: Document, document: Document, lease: Document) -> dict[st
 
 
 def claim_existing(
-    request_id: str, stored: Stored, *, owner: str, now: datetime
+    request_id: str, stored: Stored, wanted: Document, *, owner: str, now: datetime
 ) -> Claim | Busy | Finished | None:
-    """What a claim on a document that exists gets; None when it may be taken over.
+    """What a claim with the document `wanted` on one that exists gets; None when that may be taken over.
 
     A lease of this very owner, dead or alive, is an earlier call's write whose answer was lost.
     """
     document = stored.document
-    if document["status"] == FAILED:
+    if document["status"] == FAILED and not _is_of_same_message(document, wanted):
         return None
     if document["status"] != PROCESSING:
         return Finished(document=document)
@@ -67,6 +67,11 @@ def claim_existing(
     if is_alive(document["claim"], now=now, age=stored.age):
         return Busy(expires_at=document["claim"]["expires_at"])
     return None
+
+
+def _is_of_same_message(document: Document, wanted: Document) -> bool:
+    message_id = document.get("message_id")
+    return message_id is not None and message_id == wanted.get("message_id")
 
 
 def is_held_by(owner: str, document: Document) -> bool:

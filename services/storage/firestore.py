@@ -72,7 +72,7 @@ class FirestoreResultStore:
             stored = await self._documents.read(request_id)
             if stored is None:
                 mine, over = claimed(document, lease), None
-            elif answer := claim_existing(request_id, stored, owner=owner, now=now):
+            elif answer := claim_existing(request_id, stored, document, owner=owner, now=now):
                 return answer
             else:
                 mine, over = taken_over(stored.document, document, lease), stored.version

@@ -11,6 +11,7 @@ from google.cloud.firestore_v1 import AsyncClient, types
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from services.errors import ConfigurationError, ContentWorkerError, PermanentError, StoreUnavailable
+from services.storage.firestore_stubs import FirestoreStubs
 from services.storage.firestore_values import get_fields, put_fields
 from services.storage.port import Document
 
@@ -36,6 +37,7 @@ class Firestore:
         self._project = project
         self._database = database
         self._made: AsyncClient | None = None
+        self._made_stubs: FirestoreStubs | None = None
         self._retrying = AsyncRetrying(
             retry=retry_if_exception_type(StoreUnavailable),
             stop=stop_after_attempt(ATTEMPTS),
@@ -53,6 +55,16 @@ class Firestore:
             except DefaultCredentialsError as exc:
                 raise ConfigurationError("No Google credentials were found.", fix=LOG_IN) from exc
         return self._made
+
+    @property
+    def stubs(self) -> FirestoreStubs:
+        """The methods that every message needs, on the client's connection.
+
+        The library offers no conditional replacement, and wraps every value: see `firestore_values`.
+        """
+        if self._made_stubs is None:
+            self._made_stubs = FirestoreStubs(self.client, database=self._path, timeout=CALL_TIMEOUT_SECONDS)
+        return self._made_stubs
 
     async def call(self, work: Callable[[], Awaitable[Answer]]) -> Answer:
         """Do `work`, which makes one request with the client library's own retry off."""
@@ -80,8 +92,8 @@ class Firestore:
         else:
             write.current_document.update_time.CopyFrom(over)
         request = types.CommitRequest.pb()(database=self._path, writes=[write])
-        answer = await self._send("commit", types.CommitRequest.wrap(request))
-        return types.CommitResponse.pb(answer).write_results[0].update_time
+        answer = await self.stubs.commit(request)
+        return answer.write_results[0].update_time
 
     def plain_write(self, path: str, document: Document) -> Any:
         """The write that sets the whole document, whatever was there before."""
@@ -97,29 +109,23 @@ class Firestore:
         https://firebase.google.com/docs/firestore/reference/rpc/google.firestore.v1#batchwriterequest
         """
         request = types.BatchWriteRequest.pb()(database=self._path, writes=writes)
-        answer = await self._send("batch_write", types.BatchWriteRequest.wrap(request))
-        return [self._outcome(status) for status in types.BatchWriteResponse.pb(answer).status]
+        answer = await self.stubs.batch_write(request)
+        return [self._outcome(status) for status in answer.status]
 
     async def read(self, paths: Iterable[str]) -> dict[str, Document]:
         """Those of the documents that exist, by their paths. One try."""
         root = f"{self._path}/documents/"
         request = types.BatchGetDocumentsRequest.pb()(database=self._path)
         request.documents.extend(root + path for path in paths)
-        stream = await self._send("batch_get_documents", types.BatchGetDocumentsRequest.wrap(request))
-        answers = [types.BatchGetDocumentsResponse.pb(answer) async for answer in stream]
+        answers = await self.stubs.batch_get_documents(request)
         found = [answer.found for answer in answers if answer.HasField("found")]
         return {document.name.removeprefix(root): get_fields(document.fields) for document in found}
-
-    async def _send(self, method: str, request: Any) -> Any:
-        # The library offers no conditional replacement, and wraps every value: see `firestore_values`.
-        api, metadata = self.client._firestore_api, self.client._rpc_metadata  # noqa: SLF001  # see above
-        return await getattr(api, method)(request=request, metadata=metadata, **ONE_TRY)
 
     async def close(self) -> None:
         """Close the connection, if there ever was one."""
         if self._made is not None:
             await self._made._firestore_api.transport.close()  # noqa: SLF001  # there is no public way
-            self._made = None
+            self._made = self._made_stubs = None
 
     @property
     def _path(self) -> str:

@@ -56,9 +56,10 @@ class ResultStore(Protocol):
         """Create the document (status `processing`) and own it for `lifetime`.
 
         Where it exists: `Busy` while it is `processing` under somebody's living claim; taken over, with `attempt`
-        one higher, when that claim has expired or the status is `failed` (a failed request may be sent again);
-        else `Finished`. The stored document gets `claim: {owner, renewed_at, expires_at}` and `attempt`; `created_at`
-        stays what it was on take-over, and so do `failures` unless the status was `failed`.
+        one higher, when that claim has expired or the status is `failed` (a failed request may be sent again, in
+        another message: one with the same `message_id` is a redelivery); else `Finished`. The stored document gets
+        `claim: {owner, renewed_at, expires_at}` and `attempt`; `created_at` stays what it was on take-over, and so do
+        `failures` unless the status was `failed`.
 
         `now` is the worker's clock. Whether a claim has expired is decided by how long ago it was renewed on the
         store's own clock, where the store has one: clocks of workers may differ by more than a lifetime.

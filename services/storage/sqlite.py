@@ -83,7 +83,7 @@ class SqliteResultStore:
             stored = _find(connection, request_id)
             if stored is None:
                 mine = claimed(document, lease)
-            elif answer := claim_existing(request_id, stored, owner=owner, now=now):
+            elif answer := claim_existing(request_id, stored, document, owner=owner, now=now):
                 return answer
             else:
                 mine = taken_over(stored.document, document, lease)

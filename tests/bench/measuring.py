@@ -70,8 +70,8 @@ def run_floor(rig: Rig, messages: int) -> Figures:
 
 
 def _measure(rig: Rig, messages: int, command: Sequence[str]) -> Figures:
-    project = _provisioned(rig)
-    asyncio.run(_publish(rig, project, messages))
+    project = provisioned(rig)
+    publish(rig, project, messages)
     usage = _run(rig, project, command)
     first, last, stored = asyncio.run(_span(rig, project))
     if stored != messages:
@@ -116,11 +116,17 @@ def _logged_at_first_pull(logged: str) -> float:
     return float(event["start_cpu_seconds"])
 
 
-def _provisioned(rig: Rig) -> str:
+def provisioned(rig: Rig) -> str:
+    """A new project with the topics and subscriptions that the worker needs."""
     project = f"bench-{rig.run_id}-{next(_runs)}"
     command = [sys.executable, "-m", "worker", "provision"]
     subprocess.run(command, env=rig.environment(project), check=True, stdout=subprocess.DEVNULL)
     return project
+
+
+def publish(rig: Rig, project: str, messages: int) -> None:
+    """Put that many different questions on the topic."""
+    asyncio.run(_publish(rig, project, messages))
 
 
 async def _publish(rig: Rig, project: str, messages: int) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 
 from services.storage.firestore import FirestoreResultReader, FirestoreResultStore
+from services.storage.firestore_stubs import FirestoreStubs
 from services.storage.port import DebtStore, Document, ResultReader, ResultStore
 from services.storage.sqlite import SqliteResultReader, SqliteResultStore
 from tests.contract.clock import Clock
@@ -92,13 +92,13 @@ class FirestoreStores(Stores):
 
     def count_writes(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         commits: list[Any] = []
-        commit = FirestoreAsyncClient.commit
+        commit = FirestoreStubs.commit
 
         async def counted(*args: Any, **kwargs: Any) -> Any:
-            commits.append(kwargs)
+            commits.append(args)
             return await commit(*args, **kwargs)
 
-        monkeypatch.setattr(FirestoreAsyncClient, "commit", counted)
+        monkeypatch.setattr(FirestoreStubs, "commit", counted)
         return lambda: len(commits)
 
     def _store_in(self, project: str) -> FirestoreResultStore:

@@ -102,6 +102,24 @@ def test_a_failed_request_may_be_claimed_again_and_its_failures_are_over(stores:
     stores.run(scenario)
 
 
+def test_a_redelivery_of_the_message_that_failed_finds_it_finished(stores: Stores) -> None:
+    async def scenario() -> None:
+        # Given
+        store = stores.store()
+        failed = completed(status="failed", message_id="m-1")
+        await store.complete(await owned(store, message_id="m-1"), failed)
+
+        # When
+        redelivered = await claim(store, owner="claim-b", message_id="m-1")
+        sent_again = await claim(store, owner="claim-c", message_id="m-2")
+
+        # Then
+        assert redelivered == Finished(document=failed)
+        assert isinstance(sent_again, Claim)
+
+    stores.run(scenario)
+
+
 def test_a_request_under_a_living_claim_is_busy_for_every_other_claim(stores: Stores) -> None:
     async def scenario() -> None:
         # Given

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud.firestore_v1 import types
-from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 from google.rpc.status_pb2 import Status
 
 from services.errors import ConfigurationError, PermanentError, StoreUnavailable
 from services.storage.firestore_answers import MOST
 from services.storage.firestore_calls import ATTEMPTS
+from services.storage.firestore_stubs import FirestoreStubs
 from tests.contract.answers import FirestoreAnswerStores
 
 pytestmark = [pytest.mark.emulators, pytest.mark.usefixtures("google_environment")]
@@ -32,16 +32,16 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     sent: list[Any] = []
 
     def recorded(method: str) -> Callable[..., Any]:
-        send = getattr(FirestoreAsyncClient, method)
+        send = getattr(FirestoreStubs, method)
 
         def record(*args: Any, **kwargs: Any) -> Any:
-            sent.append(kwargs["request"])
+            sent.append(args[-1])
             return send(*args, **kwargs)
 
         return record
 
     for method in ("batch_write", "batch_get_documents"):
-        monkeypatch.setattr(FirestoreAsyncClient, method, recorded(method))
+        monkeypatch.setattr(FirestoreStubs, method, recorded(method))
     return sent
 
 
@@ -52,10 +52,10 @@ class Writes:
         self.codes: dict[str, list[int]] = {}
         self.sent: list[list[str]] = []
 
-    async def __call__(self, *, request: Any, **_options: Any) -> Any:
+    async def __call__(self, request: Any) -> Any:
         keys = [write.update.name.rpartition("/")[2] for write in request.writes]
         self.sent.append(keys)
-        return types.BatchWriteResponse(status=[self._status(key) for key in keys])
+        return types.BatchWriteResponse.pb()(status=[self._status(key) for key in keys])
 
     def _status(self, key: str) -> Status:
         codes = self.codes.get(key)
@@ -65,7 +65,7 @@ class Writes:
 @pytest.fixture
 def writes(monkeypatch: pytest.MonkeyPatch) -> Writes:
     writes = Writes()
-    monkeypatch.setattr(FirestoreAsyncClient, "batch_write", lambda _self, **arguments: writes(**arguments))
+    monkeypatch.setattr(FirestoreStubs, "batch_write", lambda _self, request: writes(request))
     return writes
 
 
@@ -177,7 +177,7 @@ def test_a_write_whose_answer_was_lost_is_done_again(
 ) -> None:
     async def scenario() -> None:
         # Given
-        send = FirestoreAsyncClient.batch_write
+        send = FirestoreStubs.batch_write
         failures = [exceptions.ServiceUnavailable("connection reset")]
 
         async def lossy(*args: Any, **kwargs: Any) -> Any:
@@ -186,7 +186,7 @@ def test_a_write_whose_answer_was_lost_is_done_again(
                 raise failures.pop()
             return answer
 
-        monkeypatch.setattr(FirestoreAsyncClient, "batch_write", lossy)
+        monkeypatch.setattr(FirestoreStubs, "batch_write", lossy)
 
         # When
         outcomes = await keep_all(stores, "ab")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from google.api_core import exceptions
-from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 
 from services.errors import ClaimLost, StoreUnavailable
+from services.storage.firestore_stubs import FirestoreStubs
 from services.storage.port import Busy, Claim
 from tests.contract.stores import (
     MINUTE,
@@ -36,7 +36,7 @@ def stores(project: str) -> FirestoreStores:
 def lose_answers(monkeypatch: pytest.MonkeyPatch) -> LoseAnswers:
     """Lose the answers to the next commits, this many; they are carried out all the same."""
     left = 0
-    commit = FirestoreAsyncClient.commit
+    commit = FirestoreStubs.commit
 
     async def lossy(*args: Any, **kwargs: Any) -> Any:
         nonlocal left
@@ -50,7 +50,7 @@ def lose_answers(monkeypatch: pytest.MonkeyPatch) -> LoseAnswers:
         nonlocal left
         left = count
 
-    monkeypatch.setattr(FirestoreAsyncClient, "commit", lossy)
+    monkeypatch.setattr(FirestoreStubs, "commit", lossy)
     return lose
 
 

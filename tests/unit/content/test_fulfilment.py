@@ -21,7 +21,7 @@ from services.errors import (
     RequestFailed,
     StoreUnavailable,
 )
-from services.generation.allowance import Allowance
+from services.generation.allowance import Allowance, Guard
 from services.generation.spend import Spend
 from services.storage.patience import Patience
 from tests.builders import NOON, content_request
@@ -61,7 +61,7 @@ def fulfilment(store: MemoryStore, pipeline: FunctionPipeline | None = None, **c
         "policy": POLICY,
         "owner": f"worker-{next(workers)}",
         "claim_lifetime": timedelta(minutes=2),
-        "allowance": Allowance,
+        "allowance": lambda guard: Allowance(guard=guard),
         "patience": Patience(sleep=no_pause),
         "now": lambda: NOON,
     }
@@ -69,7 +69,9 @@ def fulfilment(store: MemoryStore, pipeline: FunctionPipeline | None = None, **c
 
 
 def fulfil(subject: Fulfilment, **changes: Any) -> Any:
-    return asyncio.run(subject.fulfil(content_request(**changes), on_claim=lambda _ownership: None))
+    return asyncio.run(
+        subject.fulfil(content_request(**changes), message_id="m-1", on_claim=lambda _ownership: None)
+    )
 
 
 def test_an_ordinary_request_costs_two_writes_and_leaves_the_whole_result() -> None:
@@ -155,7 +157,9 @@ def test_cancelled_work_releases_its_claim() -> None:
 
         store = MemoryStore()
         subject = fulfilment(store, FunctionPipeline(endless))
-        work = asyncio.create_task(subject.fulfil(content_request(), on_claim=lambda _ownership: None))
+        work = asyncio.create_task(
+            subject.fulfil(content_request(), message_id="m-1", on_claim=lambda _ownership: None)
+        )
         await started.wait()
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -281,7 +285,7 @@ def test_a_failed_request_can_be_sent_again() -> None:
     store = MemoryStore()
     subject = fulfilment(store)
     error = MessageDecodeError("grade_level: missing", kind="invalid_fields")
-    asyncio.run(subject.refuse("test_gemini_flash_final", error))
+    asyncio.run(subject.refuse("test_gemini_flash_final", error, message_id="m-0"))
     assert store.documents["test_gemini_flash_final"]["status"] == "failed"
     # When it is mended and published again
     fulfil(subject)
@@ -290,13 +294,64 @@ def test_a_failed_request_can_be_sent_again() -> None:
     assert (stored["status"], stored["attempt"]) == ("completed", 2)
 
 
+def test_a_request_that_has_failed_for_good_is_not_worked_on_again_by_a_redelivery() -> None:
+    # Given a message that failed five times, of which nobody knows whether its dead letter was published
+    store, pipeline = MemoryStore(), failing_differently()
+    subject = fulfilment(store, pipeline)
+    for _ in range(5):
+        fulfil(subject)
+    writes = list(store.writes)
+    # When it is delivered once more
+    outcome = fulfil(subject)
+    # Then it is hopeless as it was, and nothing is asked or written
+    assert isinstance(outcome, Failed)
+    assert (outcome.hopeless, outcome.attempts, outcome.failure.count) == (True, 5, 5)
+    assert (pipeline.calls, store.writes) == (5, writes)
+    # And when it is sent again, in another message, it is worked on
+    resent = asyncio.run(subject.fulfil(content_request(), message_id="m-2", on_claim=lambda _: None))
+    assert isinstance(resent, Failed)
+    assert (resent.hopeless, resent.failure.count, pipeline.calls) == (False, 1, 6)
+
+
+def test_a_malformed_message_leaves_a_request_alone_that_somebody_owns() -> None:
+    store = MemoryStore()
+    document = {"status": "processing", "created_at": NOON}
+    lifetime = timedelta(seconds=30)
+    asyncio.run(store.claim("r-1", document, owner="other", now=NOON, lifetime=lifetime))
+    error = MessageDecodeError("grade_level: missing", kind="invalid_fields")
+    outcome = asyncio.run(fulfilment(store).refuse("r-1", error, message_id="m-1"))
+    assert outcome == OwnedElsewhere(until=NOON + lifetime)
+
+
+def test_no_call_is_paid_for_by_a_worker_whose_claim_has_gone_to_another_one() -> None:
+    # Given a worker that is frozen until its claim has expired and another one has the request
+    store, moment = MemoryStore(), [NOON]
+
+    async def frozen(_request: ContentRequest) -> Content:
+        moment[0] = NOON + timedelta(hours=1)
+        store.take_over("test_gemini_flash_final")
+        await allowances[0].guard()
+        raise AssertionError("a call was let through")
+
+    allowances: list[Allowance] = []
+
+    def allowance(guard: Guard) -> Allowance:
+        allowances.append(Allowance(guard=guard))
+        return allowances[0]
+
+    # When it goes on, the next call is not made
+    subject = fulfilment(store, FunctionPipeline(frozen), allowance=allowance, now=lambda: moment[0])
+    with pytest.raises(ClaimLost):
+        fulfil(subject)
+
+
 def test_a_malformed_message_does_not_touch_a_finished_result() -> None:
     store = MemoryStore()
     subject = fulfilment(store)
     fulfil(subject)
     before = dict(store.documents["test_gemini_flash_final"])
     error = MessageDecodeError("grade_level: missing", kind="invalid_fields")
-    asyncio.run(subject.refuse("test_gemini_flash_final", error))
+    asyncio.run(subject.refuse("test_gemini_flash_final", error, message_id="m-0"))
     assert store.documents["test_gemini_flash_final"] == before
 
 
@@ -336,5 +391,5 @@ def test_a_store_that_is_away_at_the_end_is_waited_for_and_nothing_is_asked_agai
 def test_whoever_keeps_claims_alive_gets_the_ownership() -> None:
     owned: list[Ownership] = []
     subject = fulfilment(MemoryStore(), owner="worker-1")
-    asyncio.run(subject.fulfil(content_request(), on_claim=owned.append))
+    asyncio.run(subject.fulfil(content_request(), message_id="m-1", on_claim=owned.append))
     assert owned[0].claim.owner == "worker-1-1"

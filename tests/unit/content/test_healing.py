@@ -80,6 +80,7 @@ def owing(store: MemoryStore, old: Content | None = None, **changes: Any) -> dic
         content_request(**fields),
         old or content("mock", title="Mock"),
         OLD_POLICY,
+        message_id="m-1",
         attempt=1,
         failures=[],
         created_at=yesterday,
@@ -113,7 +114,7 @@ def healing(store: MemoryStore, pipeline: FunctionPipeline | None = None, **chan
         "policy": POLICY,
         "owner": f"healer-{next(healers)}",
         "claim_lifetime": LIFETIME,
-        "allowance": Allowance,
+        "allowance": lambda guard: Allowance(guard=guard),
         "now": lambda: NOON,
     }
     return Healing(**{**parts, **changes})
@@ -272,11 +273,13 @@ def test_while_a_debt_is_repaid_its_result_is_readable_and_a_redelivery_is_acked
                 policy=POLICY,
                 owner="worker",
                 claim_lifetime=LIFETIME,
-                allowance=Allowance,
+                allowance=lambda guard: Allowance(guard=guard),
                 patience=Patience(),
                 now=lambda: NOON,
             )
-            redelivered.append(await worker.fulfil(content_request(), on_claim=lambda _: None))
+            redelivered.append(
+                await worker.fulfil(content_request(), message_id="m-1", on_claim=lambda _: None)
+            )
             return content()
 
         assert (await healing(store, FunctionPipeline(with_a_redelivery)).heal(old)).outcome == "healed"

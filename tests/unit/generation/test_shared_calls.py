@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from services.errors import ContentWorkerError, ModelUnavailable, NoModelAnswered, RequestFailed
+from services.errors import ClaimLost, ContentWorkerError, ModelUnavailable, NoModelAnswered, RequestFailed
 from services.generation.allowance import Allowance
 from services.generation.port import Answer, Provenance, RungFailure, Task
 from services.generation.shared_calls import SharedCalls
@@ -126,7 +126,7 @@ def test_thirty_equal_tasks_at_once_make_one_call_and_one_bill() -> None:
         ({"prompt": "Another question."}, 2),
         ({"stage": "nlu"}, 2),
         ({"prompt_version": "2"}, 2),
-        ({"resumes": True}, 2),
+        ({"resumes": True}, 1),
         ({"allowance": Allowance(max_calls=1)}, 1),
     ],
 )
@@ -140,6 +140,40 @@ def test_only_tasks_that_ask_the_same_share_a_call(changes: dict[str, Any], call
 
     # Then they share a call or not
     assert len(run(scenario).begun) == calls
+
+
+FALLBACK = replace(LIVE, mode="fallback", attempts=0, cached=True, cost_usd=0.0, saved_usd=0.002)
+
+
+@pytest.mark.parametrize(("resumes", "calls"), [(True, 1), (False, 2)])
+def test_only_another_resuming_task_is_served_by_a_lower_rungs_answer_that_was_resumed(
+    resumes: bool, calls: int
+) -> None:
+    async def scenario(model: GatedModel) -> None:
+        # Given a second attempt, which takes what an earlier one had paid on a lower rung, and an equal task
+        shared = SharedCalls(model)
+        waiting = await begin(shared, lesson_task(resumes=True), lesson_task(resumes=resumes))
+        model.opened.set()
+        _, answer = await asyncio.gather(*waiting)
+        # Then a first attempt asks the better rung
+        assert answer.provenance.mode == ("fallback" if resumes else "live")
+
+    model = run(scenario, replace(PAID, provenance=FALLBACK), PAID)
+    assert len(model.begun) == calls
+
+
+def test_a_claim_that_one_message_has_lost_is_not_the_others_loss() -> None:
+    async def scenario(model: GatedModel) -> None:
+        # Given two messages that share a call, which the first may not make any more
+        shared = SharedCalls(model)
+        waiting = await begin(shared, lesson_task(), lesson_task())
+        model.opened.set()
+        lost, answered = await asyncio.gather(*waiting, return_exceptions=True)
+        # Then only the first one is dropped
+        assert isinstance(lost, ClaimLost)
+        assert isinstance(answered, Answer)
+
+    assert len(run(scenario, ClaimLost("Another worker owns the request now."), PAID).begun) == 2
 
 
 def test_tasks_with_one_identity_share_a_call_whatever_their_prompts_say() -> None:

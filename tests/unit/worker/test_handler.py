@@ -6,12 +6,18 @@ from typing import Any
 
 import structlog
 
-from services.content.failures import failure
-from services.content.fulfilment import AlreadyFinished, Failed, Outcome, OwnedElsewhere, Stored
+from services.content.failures import failure, failure_of
+from services.content.fulfilment import AlreadyFinished, Failed, Outcome, OwnedElsewhere, Stored, hopeless
 from services.content.models import ContentRequest
 from services.content.ownership import Ownership
-from services.errors import ContentWorkerError, ModelUnavailable, PermanentError, StoreUnavailable
-from tests.builders import NOON, delivery, message_bytes
+from services.errors import (
+    ContentWorkerError,
+    MessageDecodeError,
+    ModelUnavailable,
+    PermanentError,
+    StoreUnavailable,
+)
+from tests.builders import NOON, content_request, delivery, message_bytes
 from worker.handler import Handled, MessageHandler
 from worker.lease import InFlight
 from worker.settlement import Action
@@ -28,18 +34,24 @@ class ScriptedFulfilment:
         self.recorded: list[str] = []
         self.bound: list[dict[str, Any]] = []
 
-    async def fulfil(self, _request: ContentRequest, *, on_claim: Callable[[Ownership], None]) -> Outcome:
-        del on_claim
+    async def fulfil(
+        self, _request: ContentRequest, *, message_id: str, on_claim: Callable[[Ownership], None]
+    ) -> Outcome:
+        del message_id, on_claim
         self.bound.append(dict(structlog.contextvars.get_contextvars()))
         end = self._ends.pop(0)
         if isinstance(end, ContentWorkerError):
             raise end
         return end
 
-    async def refuse(self, request_id: str, _error: ContentWorkerError) -> None:
+    async def refuse(self, request_id: str, error: MessageDecodeError, *, message_id: str) -> Outcome:
+        del message_id
         if self._record_error is not None:
             raise self._record_error
         self.recorded.append(request_id)
+        if self._ends:
+            return await self.fulfil(content_request(), message_id="", on_claim=lambda _: None)
+        return hopeless(failure_of(error, stage="decode", cost_usd=0.0, now=NOON))
 
 
 def handle(fulfilment: ScriptedFulfilment, data: bytes | None = None) -> tuple[Handled, list[float]]:
@@ -107,6 +119,16 @@ def test_a_malformed_message_is_a_dead_letter_and_leaves_a_failed_result_where_i
     handled, _ = handle(fulfilment, message_bytes(grade_level="nine"))
     assert handled.settlement.action is Action.DEAD_LETTER
     assert fulfilment.recorded == ["test_gemini_flash_final"]
+
+
+def test_a_malformed_message_waits_for_whoever_owns_the_request() -> None:
+    # Given a request that another worker is busy with, and a malformed message with its id
+    bad = message_bytes(grade_level="nine")
+    reason = hopeless(failure(stage="decode", kind="invalid_fields", message="no", now=NOON))
+    handled, slept = handle(ScriptedFulfilment(OwnedElsewhere(until=NOON), reason), bad)
+    # Then it is a dead letter only when the other one is done, for that one may leave no result
+    assert slept == [1.0]
+    assert handled.settlement.action is Action.DEAD_LETTER
 
 
 def test_a_malformed_message_without_an_id_is_only_a_dead_letter() -> None:
