@@ -31,6 +31,8 @@ _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’][A-Za-zÀ-ɏ]+)?")
 @lru_cache(maxsize=256)  # a script's parts are counted to check it, to time it and to report on it
 def spoken_words(text: str) -> int:
     """How many words a narrator speaks, CJK characters counted at `CJK_CHARACTERS_PER_WORD` to a word."""
+    if text.isascii():
+        return len(_WORD.findall(text))
     characters = len(_CJK.findall(text))
     words = len(_WORD.findall(_CJK.sub(" ", text)))
     return words + round(characters / CJK_CHARACTERS_PER_WORD)
@@ -88,7 +90,7 @@ def reading_grade(text: str) -> float:
     if not words:
         return 0.0
     sentences = max(1, len(_SENTENCE_END.findall(text)))
-    syllables = sum(count_syllables(word) for word in words)
+    syllables = sum(map(count_syllables, words))
     grade = 0.39 * len(words) / sentences + 11.8 * syllables / len(words) - 15.59
     return round(max(0.0, grade), 1)
 

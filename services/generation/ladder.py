@@ -61,10 +61,14 @@ class Ladder:
         rungs = self._rungs_by_stage[task.stage]
         models = [at for at, rung in enumerate(rungs) if not rung.is_mock]
         keys = dict(zip(models, content_keys(task, [rungs[at].ref for at in models]), strict=True))
-        paid = await self._find(task, keys)
+        # What lower rungs have answered matters to others than a later attempt only once they are reached.
+        looked_for = keys if task.resumes else dict(list(keys.items())[:1])
+        paid = await self._find(task, looked_for)
         descent = _Descent()
         for position in range(_first_position(task, paid), len(rungs)):
             rung = rungs[position]
+            if position in keys and position not in looked_for:
+                paid |= await self._find(task, {position: keys[position]})
             if (found := paid.get(position)) is not None:
                 return _found(found, descent.provenance(rung, position, self._clock() - started))
             report = await rung.ask(task)

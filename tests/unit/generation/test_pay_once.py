@@ -84,13 +84,26 @@ def test_the_same_question_is_paid_for_once() -> None:
     assert (provenance.input_tokens, provenance.output_tokens) == (0, 0)
 
 
-def test_all_rungs_are_looked_for_in_one_read_best_first_and_the_mock_is_not() -> None:
+def test_a_first_attempt_looks_for_the_best_rungs_answer_only() -> None:
     # Given a ladder of two models and the mock
     paid = MemoryAnswers()
     # When it is asked
     generate(paid, rung(ScriptedProvider(good())), rung(ScriptedProvider(good()), SECOND), mock_rung())
-    # Then one read asks for both models' answers
-    assert paid.finds == [content_keys(lesson_task(), [BEST, SECOND])]
+    # Then one read asks for the answer of the best model
+    assert paid.finds == [content_keys(lesson_task(), [BEST])]
+
+
+def test_a_lower_rungs_answer_is_looked_for_when_that_rung_is_reached() -> None:
+    paid = MemoryAnswers()
+    generate(paid, rung(ScriptedProvider(busy())), rung(ScriptedProvider(good()), SECOND), mock_rung())
+    assert paid.finds == [[key] for key in content_keys(lesson_task(), [BEST, SECOND])]
+
+
+def test_a_later_attempt_looks_for_all_rungs_answers_in_one_read_and_never_for_the_mocks() -> None:
+    paid, task = MemoryAnswers(), lesson_task(resumes=True)
+    rungs = (rung(ScriptedProvider(good())), rung(ScriptedProvider(good()), SECOND), mock_rung())
+    asyncio.run(ladder(*rungs, paid=paid).generate(task))
+    assert paid.finds == [content_keys(task, [BEST, SECOND])]
 
 
 def test_a_ladder_of_the_mock_alone_neither_reads_nor_writes() -> None:
