@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from services.errors import ConfigurationError, TransientError
-from worker.cli_dead_letters import dead_letters
+from worker.dead_letters.cli import dead_letters
 from worker.summary import EXIT_CONFIGURATION, EXIT_OUTAGE
 
 EXAMPLE_QUESTION = "Explain quantum entanglement using soccer"

@@ -13,7 +13,7 @@ from services.content.fulfilment import Failed, Fulfilment, Outcome, Stored, hop
 from services.content.models import Failure
 from services.errors import ContentWorkerError, MessageDecodeError, PermanentError
 from services.messaging.port import Message
-from worker.dead_letters import dead_letter
+from worker.dead_letters.letter import dead_letter
 from worker.lease import InFlight
 from worker.messages import decode
 from worker.settlement import Action, Settlement, settle_error, settle_outcome

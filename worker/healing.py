@@ -14,7 +14,7 @@ from services.errors import ConfigurationError, TransientError
 from services.storage.port import Document
 from worker import logs
 from worker.drawing import progress_bar
-from worker.redriving import RateLimit
+from worker.rate import RateLimit
 from worker.settings import load_settings
 from worker.summary import EXIT_BUG, EXIT_OK
 from worker.wiring import connect, healer

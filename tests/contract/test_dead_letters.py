@@ -5,7 +5,7 @@ import pytest
 from services.errors import ConfigurationError
 from services.messaging.port import Message
 from tests.contract.queues import DEAD_TOPIC, WAIT_SECONDS, Queues
-from worker.dead_letter_review import leased, look
+from worker.dead_letters.review import leased, look
 
 REASONS = {"error_kind": "not_json", "error_stage": "decode"}
 

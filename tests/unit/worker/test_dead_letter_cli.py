@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from worker.cli import cli
-from worker.redrive_command import changes_from
+from worker.dead_letters.redrive_command import changes_from
 
 
 @pytest.mark.parametrize(

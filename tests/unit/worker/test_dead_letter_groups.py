@@ -7,7 +7,7 @@ import pytest
 
 from services.messaging.port import Delivery
 from tests.builders import NOON, delivery
-from worker.dead_letter_groups import DELIVERY_LIMIT, UNEXPLAINED, groups_of, letters_of
+from worker.dead_letters.groups import DELIVERY_LIMIT, UNEXPLAINED, groups_of, letters_of
 
 REASON = {
     "error_kind": "invalid_fields",

@@ -12,20 +12,20 @@ from services.errors import PermanentError, QueueUnavailable
 from services.messaging.port import Delivery, Message
 from tests.builders import NOON, delivery, message_bytes, request_fields
 from tests.fakes import RecordingPublisher, ScriptedQueue
-from worker.dead_letter_groups import Letter, letters_of
-from worker.dead_letter_review import Review, leased
-from worker.dead_letters import dead_letter
-from worker.messages import decode
-from worker.redriving import (
+from worker.dead_letters.groups import Letter, letters_of
+from worker.dead_letters.letter import dead_letter
+from worker.dead_letters.redriving import (
     REASON_ATTRIBUTES,
     Choice,
-    RateLimit,
     Redrive,
     Redriver,
     message_of,
     plan,
     plans_of,
 )
+from worker.dead_letters.review import Review, leased
+from worker.messages import decode
+from worker.rate import RateLimit
 
 REASON = {
     "error_kind": "no_answer",

@@ -10,7 +10,7 @@ from services.errors import QueueUnavailable
 from services.messaging.port import Delivery
 from tests.builders import delivery
 from tests.fakes import ScriptedQueue
-from worker.dead_letter_review import LEASE_SECONDS, leased, look
+from worker.dead_letters.review import LEASE_SECONDS, leased, look
 
 
 def letters(*numbers: int) -> Sequence[Delivery]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from services.content.failures import failure
 from services.messaging.port import Delivery, Message
 from tests.builders import NOON, delivery
-from worker.dead_letters import dead_letter
+from worker.dead_letters.letter import dead_letter
 
 LATER = NOON + timedelta(minutes=5)
 

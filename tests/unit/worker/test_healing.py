@@ -17,7 +17,7 @@ from services.storage.port import Document
 from tests.builders import NOON
 from tests.contract.clock import Clock
 from worker.healing import Rounds, counts_as_json, outcomes_line, owed_line
-from worker.redriving import RateLimit
+from worker.rate import RateLimit
 
 HEALED = Settled(outcome="healed")
 NOBODY = NoModelAnswered("No rung of the ladder for script answered.")

@@ -47,7 +47,7 @@ def list_(*, limit: int, as_json: bool) -> None:
 
     A message that was dead-lettered twice counts once. Times are UTC.
     """
-    from worker.dead_letter_commands import list_groups
+    from worker.dead_letters.commands import list_groups
 
     asyncio.run(list_groups(limit=limit, as_json=as_json))
 
@@ -65,7 +65,7 @@ Examples:
 @click.pass_context
 def show(ctx: click.Context, *, name: str, as_json: bool) -> None:
     """Show messages whole: their attributes and their bodies, with what students wrote."""
-    from worker.dead_letter_commands import show_letters
+    from worker.dead_letters.commands import show_letters
 
     ctx.exit(asyncio.run(show_letters(name, as_json=as_json)))
 
@@ -131,8 +131,8 @@ def redrive(
 
     Messages that the worker would refuse again stay where they are.
     """
-    from worker.redrive_command import changes_from, redrive_letters
-    from worker.redriving import Choice
+    from worker.dead_letters.redrive_command import changes_from, redrive_letters
+    from worker.dead_letters.redriving import Choice
 
     if [fingerprint is not None, bool(names), everything].count(True) != 1:
         raise click.UsageError("Give one of --fingerprint, --id and --all, as in the examples of --help.")
@@ -169,6 +169,6 @@ def export(*, output: Path, limit: int) -> None:
 
     Each line has message_id, publish_time, attributes, and body, or body_base64 where it is no UTF-8 text.
     """
-    from worker.dead_letter_commands import export_letters
+    from worker.dead_letters.commands import export_letters
 
     asyncio.run(export_letters(output, limit=limit))

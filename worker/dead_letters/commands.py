@@ -8,10 +8,10 @@ import click
 
 from services.messaging.port import Delivery
 from worker import logs
-from worker.dead_letter_groups import Group, Letter, groups_of, letters_of
-from worker.dead_letter_records import group_record_of, record_of, to_json
-from worker.dead_letter_review import LOOK_AT_MOST, look
-from worker.dead_letter_showing import print_group, print_groups, print_letter
+from worker.dead_letters.groups import Group, Letter, groups_of, letters_of
+from worker.dead_letters.records import group_record_of, record_of, to_json
+from worker.dead_letters.review import LOOK_AT_MOST, look
+from worker.dead_letters.showing import print_group, print_groups, print_letter
 from worker.drawing import progress_bar
 from worker.settings import Settings, load_settings
 from worker.wiring import connect

@@ -7,10 +7,10 @@ from datetime import datetime
 import click
 from pydantic_core import from_json
 
-from worker.dead_letter_groups import Group, Letter
-from worker.dead_letter_records import printable, to_json
+from worker.dead_letters.groups import Group, Letter
+from worker.dead_letters.records import printable, to_json
+from worker.dead_letters.redriving import Redrive
 from worker.drawing import console
-from worker.redriving import Redrive
 
 ROWS = 50
 """How many messages a table lists before it says how many more there are."""

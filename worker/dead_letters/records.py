@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 from services.messaging.port import Delivery
-from worker.dead_letter_groups import Group
-from worker.redriving import Redrive
+from worker.dead_letters.groups import Group
+from worker.dead_letters.redriving import Redrive
 
 
 def printable(text: str, *, kept: str = "\n") -> str:

@@ -8,13 +8,14 @@ import click
 from pydantic_core import from_json
 
 from services.content.models import ContentRequest
-from worker.dead_letter_commands import say_missing, say_what_was_seen, settings_of_command
-from worker.dead_letter_groups import letters_of
-from worker.dead_letter_records import redrive_record_of, to_json
-from worker.dead_letter_review import LOOK_AT_MOST, leased
-from worker.dead_letter_showing import print_redrives
+from worker.dead_letters.commands import say_missing, say_what_was_seen, settings_of_command
+from worker.dead_letters.groups import letters_of
+from worker.dead_letters.records import redrive_record_of, to_json
+from worker.dead_letters.redriving import Choice, Redrive, Redriver, plans_of
+from worker.dead_letters.review import LOOK_AT_MOST, leased
+from worker.dead_letters.showing import print_redrives
 from worker.drawing import progress_bar
-from worker.redriving import Choice, RateLimit, Redrive, Redriver, plans_of
+from worker.rate import RateLimit
 from worker.wiring import connect
 
 

@@ -4,10 +4,8 @@ A message is published before its dead letter is acked, so that nothing is lost 
 answered once, because its request id is the idempotency key.
 """
 
-import asyncio
 import json
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,9 +14,10 @@ from pydantic_core import from_json
 
 from services.errors import MessageDecodeError, PermanentError
 from services.messaging.port import Message, MessagePublisher
-from worker.dead_letter_groups import BACKSTOP_PREFIX, Letter
-from worker.dead_letter_review import Review
+from worker.dead_letters.groups import BACKSTOP_PREFIX, Letter
+from worker.dead_letters.review import Review
 from worker.messages import decode
+from worker.rate import RateLimit
 
 REASON_ATTRIBUTES = frozenset(
     {
@@ -34,7 +33,7 @@ REASON_ATTRIBUTES = frozenset(
         "request_id",
     }
 )
-"""What a dead letter carries beside the message's own attributes; see `worker.dead_letters`."""
+"""What a dead letter carries beside the message's own attributes; see `worker.dead_letters.letter`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,30 +117,6 @@ def message_of(redrive: Redrive, *, now: datetime) -> Message:
     }
     # The lineage stands first: of a message with very many attributes a dead letter keeps the first ones.
     return Message(data=redrive.data, attributes={**lineage, **own, **lineage})
-
-
-class RateLimit:
-    """Lets callers pass `per_second` times a second at most, evenly."""
-
-    def __init__(
-        self,
-        per_second: float,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    ) -> None:
-        self._interval = 1 / per_second
-        self._clock = clock
-        self._sleep = sleep
-        self._free_at = float("-inf")
-
-    async def wait(self) -> None:
-        """Return when the next may pass."""
-        pause = self._free_at - self._clock()
-        if pause > 0:
-            await self._sleep(pause)
-        # Counted from when it passed: after something slow there is no rush to catch up.
-        self._free_at = max(self._free_at, self._clock()) + self._interval
 
 
 class Redriver:

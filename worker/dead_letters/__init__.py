@@ -1,0 +1,1 @@
+"""Dead letters: what they carry, and the commands that group, show, mend and send them again."""
