@@ -18,6 +18,7 @@ EXIT_CONFIGURATION = 78
 class RunSummary:
     """Counts of one run. `settled` is by action, `results` by status, `modes` by mode; costs in US dollars.
 
+    `saved_usd` is what answers had cost that were found instead of paid for, where their price is known.
     Results that no model was asked for (screened questions) have no mode to count.
     """
 
@@ -30,6 +31,7 @@ class RunSummary:
     bugs: int = 0
     cost_usd: float = 0.0
     cost_is_complete: bool = True
+    saved_usd: float = 0.0
     waiting_for_store: int = 0
     seconds: float = 0.0
 
@@ -42,6 +44,7 @@ class RunSummary:
             self.cost_is_complete = False
         else:
             self.cost_usd += document["cost_usd"]
+        self.saved_usd += document["saved_usd"] or 0.0
 
     @property
     def exit_code(self) -> int:
@@ -78,6 +81,8 @@ class RunSummary:
             parts.append(f"{self.waiting_for_store} waiting for the result store")
         at_least = "" if self.cost_is_complete else "at least "
         parts.append(f"{at_least}${self.cost_usd:.4f}")
+        if self.saved_usd:
+            parts.append(f"${self.saved_usd:.4f} saved")
         return ", ".join(parts)
 
 

@@ -10,13 +10,23 @@ from worker.summary import Ending, RunSummary
 def test_results_are_counted_by_status_and_mode_with_their_cost() -> None:
     # Given a run with two results
     summary = RunSummary(ending="drained", pulled=3, seconds=4.25)
-    summary.add_result({"status": "completed", "mode": "live", "cost_usd": 0.0125, "stages": {"nlu": {}}})
-    summary.add_result({"status": "out_of_scope", "mode": "live", "cost_usd": 0.001, "stages": {"nlu": {}}})
+    summary.add_result(
+        {"status": "completed", "mode": "live", "cost_usd": 0.0125, "saved_usd": 0.0, "stages": {"nlu": {}}}
+    )
+    summary.add_result(
+        {
+            "status": "out_of_scope",
+            "mode": "live",
+            "cost_usd": 0.001,
+            "saved_usd": 0.004,
+            "stages": {"nlu": {}},
+        }
+    )
     summary.settled["dead_letter"] += 1
     # Then one line says it all
     assert summary.line() == (
         "drained after 4.2 s, 3 pulled, 2 answered (1 completed, 1 out_of_scope) (2 live), "
-        "1 dead-lettered, $0.0135"
+        "1 dead-lettered, $0.0135, $0.0040 saved"
     )
     # And a program reads the same
     read = json.loads(json.dumps(summary.as_json()))
@@ -25,7 +35,15 @@ def test_results_are_counted_by_status_and_mode_with_their_cost() -> None:
 
 def test_an_unknown_cost_is_never_reported_as_nothing() -> None:
     summary = RunSummary()
-    summary.add_result({"status": "completed", "mode": "fallback", "cost_usd": None, "stages": {"nlu": {}}})
+    summary.add_result(
+        {
+            "status": "completed",
+            "mode": "fallback",
+            "cost_usd": None,
+            "saved_usd": None,
+            "stages": {"nlu": {}},
+        }
+    )
     assert "at least $" in summary.line()
 
 
