@@ -1,5 +1,9 @@
-"""Tables and progress bars. rich is imported when something is drawn: commands that draw nothing start quicker."""
+"""Tables, progress bars, and text that nobody vouches for.
 
+rich is imported when something is drawn: commands that draw nothing start quicker.
+"""
+
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,3 +34,11 @@ def progress_bar(what: str, *, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda steps: progress.advance(task, steps)
+
+
+def printable(text: str, *, kept: str = "\n") -> str:
+    """The text with control characters, and those that turn its direction, as JSON escapes them."""
+    return "".join(
+        char if char.isprintable() or char in kept else json.dumps(char)[1:-1].replace("\x7f", "\\u007f")
+        for char in text
+    )

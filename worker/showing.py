@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.drawing import console
+from worker.drawing import console, printable
 from worker.settings import load_settings
 from worker.wiring import connect
 
@@ -86,14 +86,14 @@ def print_result(document: Mapping[str, Any]) -> None:
     )
     if nlu := document.get("nlu"):
         known = nlu["topic_id"] or "not in the catalogue"
-        out.print(f"topic     {nlu['topic_name']} ({known}), confidence {nlu['confidence']:.2f}")
-        out.print(f"focus     {nlu['focus']}", markup=False)
+        _say(out, f"topic     {nlu['topic_name']} ({known}), confidence {nlu['confidence']:.2f}")
+        _say(out, f"focus     {nlu['focus']}")
         for question in nlu["clarifying_questions"]:
-            out.print(f"ask back  {question}", markup=False)
+            _say(out, f"ask back  {question}")
     if interest := document.get("interest"):
-        out.print(f"interest  {interest['name']}: {interest['reasoning']}", markup=False)
+        _say(out, f"interest  {interest['name']}: {interest['reasoning']}")
     for failure in document.get("failures") or ():
-        out.print(f"failure   {failure['kind']}: {failure['message']}", markup=False)
+        _say(out, f"failure   {failure['kind']}: {failure['message']}")
     _print_script(out, document.get("script"))
     _print_stages(out, document.get("stages") or {})
 
@@ -101,16 +101,23 @@ def print_result(document: Mapping[str, Any]) -> None:
 def _print_script(out: "Console", script: Mapping[str, Any] | None) -> None:
     if script is None:
         return
-    out.print(f"\n[bold]{script['title']}[/]  ({script['duration_seconds']} s)")
-    out.print(script["hook"], markup=False)
+    _say(out, "")
+    _say(out, f"{script['title']}  ({script['duration_seconds']} s)", style="bold")
+    _say(out, script["hook"])
     for section in script["sections"]:
-        out.print(f"\n[bold]{section['title']}[/]  ({section['duration_seconds']} s)")
-        out.print(section["content"], markup=False)
+        _say(out, "")
+        _say(out, f"{section['title']}  ({section['duration_seconds']} s)", style="bold")
+        _say(out, section["content"])
         for visual in section["visuals"]:
-            out.print(f"  on screen: {visual}", markup=False, style="dim")
+            _say(out, f"  on screen: {visual}", style="dim")
     out.print("\n[bold]To remember[/]")
     for takeaway in script["key_takeaways"]:
-        out.print(f"- {takeaway}", markup=False)
+        _say(out, f"- {takeaway}")
+
+
+def _say(out: "Console", text: str, style: str = "") -> None:
+    """Print what a model has written, which may be anything: as text, never as markup or terminal codes."""
+    out.print(printable(text), markup=False, emoji=False, style=style)
 
 
 def _print_stages(out: "Console", stages: Mapping[str, Mapping[str, Any]]) -> None:
@@ -124,7 +131,7 @@ def _print_stages(out: "Console", stages: Mapping[str, Mapping[str, Any]]) -> No
             style="dim",
         )
         if record["error"]:
-            out.print(f"          a better rung did not answer: {record['error']['message']}", markup=False)
+            _say(out, f"          a better rung did not answer: {record['error']['message']}")
 
 
 def _mode(document: Mapping[str, Any]) -> str:
@@ -135,7 +142,7 @@ def _mode(document: Mapping[str, Any]) -> str:
 def _of(document: Mapping[str, Any], part: str, key: str) -> str:
     from rich.markup import escape
 
-    return escape((document.get(part) or {}).get(key) or "")
+    return escape(printable((document.get(part) or {}).get(key) or "", kept=""))
 
 
 def _cost(document: Mapping[str, Any]) -> str:

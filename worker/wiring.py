@@ -278,13 +278,18 @@ def _google_backend(settings: Settings, stack: AsyncExitStack) -> Backend:
     store = FirestoreResultStore(project=project)
     return _closed_by(
         stack,
-        queue=PubSubQueue(project=project, subscription=settings.worker_subscription),
+        queue=PubSubQueue(
+            project=project,
+            subscription=settings.worker_subscription,
+            emulator_host=settings.pubsub_emulator_host,
+        ),
         publisher=PubSubPublisher(project=project),
         provisioner=PubSubProvisioner(project=project, **_names(settings)),
         dead_letters=PubSubQueue(
             project=project,
             subscription=settings.worker_dead_letter_subscription,
             setting="WORKER_DEAD_LETTER_SUBSCRIPTION",
+            emulator_host=settings.pubsub_emulator_host,
         ),
         store=store,
         debts=store,

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 from services.content.models import Failure
@@ -85,11 +86,13 @@ def total_cost(costs: Iterable[float | None]) -> float | None:
 
 
 def place_of(error: Exception) -> str:
-    """Where an error was raised: folder, file and line. Its text is left out, it may quote the message."""
-    where = error.__traceback__
-    while where is not None and where.tb_next is not None:
-        where = where.tb_next
-    if where is None:
+    """The last place outside of libraries that an error came from: folder, file and line.
+
+    Its text is left out, it may quote the message.
+    """
+    frames = [(Path(frame.f_code.co_filename), line) for frame, line in walk_tb(error.__traceback__)]
+    own = [(path, line) for path, line in frames if "site-packages" not in path.parts] or frames
+    if not own:
         return "unknown"
-    path = Path(where.tb_frame.f_code.co_filename)
-    return f"{path.parent.name}/{path.name}:{where.tb_lineno}"
+    path, line = own[-1]
+    return f"{path.parent.name}/{path.name}:{line}"

@@ -4,6 +4,7 @@ from services.content.catalog import Catalog, Topic
 from services.content.models import ContentRequest, InterestMatch
 from services.content.offline.interest import match_interest_offline
 from services.content.prompts import PROMPT_VERSION, instructions, render, tidied
+from services.content.safety import mask_contacts
 from services.generation.port import Task
 
 
@@ -11,7 +12,8 @@ def interest_task(
     request: ContentRequest, *, question: str, likely_topic: Topic | None, catalog: Catalog
 ) -> Task[InterestMatch]:
     """The task of choosing an interest. It runs beside `nlu`, so the topic is only retrieval's best guess."""
-    question, interests = tidied(question), request.candidate_interests
+    question = tidied(question)
+    interests = [mask_contacts(name) for name in request.candidate_interests]
     return Task(
         stage="interest",
         prompt_version=PROMPT_VERSION,

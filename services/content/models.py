@@ -13,6 +13,9 @@ Status = Literal["processing", "completed", "needs_clarification", "out_of_scope
 Mode = Literal["live", "fallback", "mock"]
 Stage = Literal["nlu", "interest", "script"]
 
+Sentence = Annotated[str, StringConstraints(max_length=1000)]
+"""Keeps a result far below the mebibyte that a Firestore document may have."""
+
 Interest = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
@@ -77,7 +80,7 @@ class Understanding(_ModelAnswer):
     )
     focus: str = Field(max_length=500, description="what exactly the student wants to know, in one sentence")
     confidence: float = Field(ge=0, le=1)
-    clarifying_questions: list[str] = Field(
+    clarifying_questions: list[Sentence] = Field(
         default_factory=list, max_length=3, description="only when unclear: up to three short questions back"
     )
     reasoning: str = Field(max_length=1000, description="one or two sentences: why this topic")
@@ -89,7 +92,7 @@ class InterestMatch(_ModelAnswer):
     name: str = Field(min_length=1, max_length=100)
     confidence: float = Field(ge=0, le=1)
     reasoning: str = Field(max_length=1000, description="one sentence: why this interest fits the question")
-    analogies: list[str] = Field(
+    analogies: list[Sentence] = Field(
         min_length=1, max_length=4, description="concrete moments from the interest that mirror the idea"
     )
 
@@ -101,7 +104,7 @@ class DraftSection(_ModelAnswer):
     content: str = Field(
         min_length=1, max_length=8000, description="the words that are spoken, no stage directions"
     )
-    visuals: list[str] = Field(
+    visuals: list[Sentence] = Field(
         default_factory=list, max_length=6, description="what the screen shows meanwhile"
     )
 
@@ -114,7 +117,9 @@ class ScriptDraft(_ModelAnswer):
         min_length=1, max_length=1500, description="the first spoken sentences; they catch attention"
     )
     sections: list[DraftSection] = Field(min_length=2, max_length=12)
-    key_takeaways: list[str] = Field(min_length=2, max_length=6, description="shown at the end, not spoken")
+    key_takeaways: list[Sentence] = Field(
+        min_length=2, max_length=6, description="shown at the end, not spoken"
+    )
 
 
 class ScriptSection(DraftSection):

@@ -129,20 +129,20 @@ def _contact_problems(draft: ScriptDraft) -> list[str]:
 
 
 def _section_problems(draft: ScriptDraft) -> list[str]:
+    # By their numbers: titles are the model's words, and may be the student's, and this is said outside the data.
     empty = [
-        f"The section '{section.title}' has no spoken words; write them or drop the section."
-        for section in draft.sections
+        f"Section {number} has no spoken words; write them or drop the section."
+        for number, section in enumerate(draft.sections, start=1)
         if not spoken_words(section.content)
     ]
     return empty + [
-        f"The sections '{first}' and '{second}' say the same; keep one of them."
-        for first, second in _repeated([(section.title, section.content) for section in draft.sections])
+        f"Sections {first} and {second} say the same; keep one of them."
+        for first, second in _repeated([section.content for section in draft.sections])
     ]
 
 
-def _repeated(sections: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+def _repeated(contents: Sequence[str]) -> list[tuple[int, int]]:
+    words = enumerate((content.casefold().split() for content in contents), start=1)
     return [
-        (first[0], second[0])
-        for first, second in itertools.combinations(sections, 2)
-        if first[1].casefold().split() == second[1].casefold().split()
+        (first, second) for (first, one), (second, other) in itertools.combinations(words, 2) if one == other
     ]

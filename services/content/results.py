@@ -196,7 +196,7 @@ def _debt(request: ContentRequest, content: Content, now: datetime) -> Debt | No
         since=now,
         question=mask_contacts(tidied(request.student_query)),
         grade_level=request.grade_level,
-        interests=request.candidate_interests,
+        interests=[mask_contacts(name) for name in request.candidate_interests],
         duration_seconds=request.duration_seconds,
         language=request.language,
     )

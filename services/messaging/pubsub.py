@@ -13,10 +13,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC
+from functools import partial
 from typing import Any
 
+import grpc
 from google.api_core import exceptions
 from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient, types
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from services.batching import Batcher
@@ -53,8 +56,8 @@ Sleep = Callable[[float], Awaitable[None]]
 class PubSubQueue:
     """One subscription, pulled. Do not cancel `pull`: what it leased by then stays away until the leases end.
 
-    `setting` is the variable that names the subscription, for error messages; `sleep` waits between the
-    tries of an ack.
+    `setting` is the variable that names the subscription, for error messages; `emulator_host` is that of an emulator,
+    where there is one; `sleep` waits between the tries of an ack.
     """
 
     def __init__(
@@ -63,10 +66,11 @@ class PubSubQueue:
         project: str,
         subscription: str,
         setting: str = "WORKER_SUBSCRIPTION",
+        emulator_host: str | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._subscription = subscription_of(project, subscription, setting)
-        self._client = LazyClient(SubscriberAsyncClient)
+        self._client = LazyClient(partial(_subscriber, emulator_host))
         self._acks = Batcher(self._acknowledge, most=LEASES_PER_CALL)
         self._retry = AsyncRetrying(
             retry=retry_if_exception_type(QueueUnavailable),
@@ -153,6 +157,15 @@ class PubSubPublisher:
                 request=request, retry=None, timeout=PUBLISH_TIMEOUT_SECONDS
             )
         return list(response.message_ids)
+
+
+def _subscriber(emulator_host: str | None) -> SubscriberAsyncClient:
+    if emulator_host is None:
+        return SubscriberAsyncClient()
+    # Google's own connection to an emulator takes answers of 4 MiB at most, its connection to the service any: one
+    # large message would fail every pull that it is in.
+    channel = grpc.aio.insecure_channel(emulator_host, options=[("grpc.max_receive_message_length", -1)])
+    return SubscriberAsyncClient(transport=SubscriberGrpcAsyncIOTransport(channel=channel))
 
 
 def publish_batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from tests.conformance.injection.command import injection
+from tests.conformance.inputs.command import inputs
 from tests.conformance.processes.report import Report
 from tests.conformance.processes.scenarios import SCENARIOS, Scenario, with_messages
 from tests.conformance.soak import soak
@@ -103,6 +104,7 @@ main.add_command(
     _command("all", [one for _, scenarios in SCENARIOS.values() for one in scenarios], "All of these.")
 )
 main.add_command(injection)
+main.add_command(inputs)
 main.add_command(soak)
 
 if __name__ == "__main__":

@@ -7,14 +7,7 @@ from typing import Any
 from services.messaging.port import Delivery
 from worker.dead_letters.groups import Group
 from worker.dead_letters.redriving import Redrive
-
-
-def printable(text: str, *, kept: str = "\n") -> str:
-    """The text with control characters, and those that turn its direction, as JSON escapes them."""
-    return "".join(
-        char if char.isprintable() or char in kept else json.dumps(char)[1:-1].replace("\x7f", "\\u007f")
-        for char in text
-    )
+from worker.drawing import printable
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:

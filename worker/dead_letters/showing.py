@@ -8,9 +8,9 @@ import click
 from pydantic_core import from_json
 
 from worker.dead_letters.groups import Group, Letter
-from worker.dead_letters.records import printable, to_json
+from worker.dead_letters.records import to_json
 from worker.dead_letters.redriving import Redrive
-from worker.drawing import console
+from worker.drawing import console, printable
 
 ROWS = 50
 """How many messages a table lists before it says how many more there are."""

@@ -9,6 +9,7 @@ from rapidfuzz import fuzz, process
 
 from services.content.catalog import Catalog, InterestEntry, Scene, Topic
 from services.content.models import InterestMatch
+from services.content.offline.speakable import speakable_name
 from services.content.offline.wording import capitalised, choose, in_sentence, listed
 
 SAME_NAME = 86
@@ -124,7 +125,7 @@ def _known(entry: InterestEntry, topic: Topic | None, *, given: int) -> Interest
 def _unknown(name: str, topic: Topic | None) -> InterestMatch:
     lenses = [lens for lens in (topic.lenses if topic else ()) if lens in UNKNOWN_INTEREST_SCENES]
     order = list(dict.fromkeys([*lenses, *UNKNOWN_INTEREST_SCENES]))
-    scenes = general_scenes(spoken_name(name))
+    scenes = general_scenes(speakable_name(spoken_name(name), otherwise="what you like"))
     return InterestMatch(
         name=name.strip(),
         confidence=0.4,

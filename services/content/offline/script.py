@@ -1,16 +1,17 @@
 """Writing a whole script without a model."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from services.content.catalog import Catalog, Topic
 from services.content.models import DraftSection, InterestMatch, ScriptDraft
 from services.content.offline import inquiry, lesson
 from services.content.offline.checks import check_questions
-from services.content.offline.interest import find_interest, spoken_name
+from services.content.offline.interest import MOST_ANALOGIES, find_interest, general_scenes, spoken_name
 from services.content.offline.lesson import Lesson
 from services.content.offline.pieces import fill
+from services.content.offline.speakable import speakable_name, speakable_scenes
 from services.content.offline.wording import as_question, capitalised, sentences, spoken_title
 from services.content.quality import spoken_words
 
@@ -21,6 +22,8 @@ TOLERABLE = 0.1
 """A short script may be off by this share of its length for the sake of what it says."""
 
 TAKEAWAYS = 3
+
+UNSPEAKABLE_INTEREST, UNSPEAKABLE_TOPIC = "what you like", "your question"
 
 
 def write_script_offline(
@@ -39,15 +42,15 @@ def write_script_offline(
     to find out, what to ask and how the interest can serve as an example.
     """
     entry = find_interest(interest.name, catalog)
-    name = entry.name if entry else spoken_name(interest.name)
+    name = entry.name if entry else speakable_name(spoken_name(interest.name), otherwise=UNSPEAKABLE_INTEREST)
+    scenes = _scenes(interest.analogies, name)
     if topic is None:
-        return inquiry.write(
-            topic_name, interest=name, analogies=interest.analogies, wanted_words=target_words
-        )
+        topic_name = speakable_name(topic_name, otherwise=UNSPEAKABLE_TOPIC)
+        return inquiry.write(topic_name, interest=name, analogies=scenes, wanted_words=target_words)
     plan = Lesson(
         topic=topic,
         interest=name,
-        moments=lesson.moments_of(interest.analogies, name, topic, catalog),
+        moments=lesson.moments_of(scenes, name, topic, catalog),
         grade_level=grade_level,
         seed=f"{topic.id} {interest.name} {focus}",
     )
@@ -56,6 +59,12 @@ def write_script_offline(
         if len(sections) > 1:
             return _draft(plan, lesson.hook(plan), sections)
     return _short(plan, target_words)
+
+
+def _scenes(analogies: Sequence[str], name: str) -> list[str]:
+    """Those that can be told, and general ones until there are enough."""
+    told = dict.fromkeys([*speakable_scenes(analogies), *general_scenes(name).values()])
+    return list(told)[: max(MOST_ANALOGIES, len(set(analogies)))]
 
 
 def _sections(plan: Lesson, catalog: Catalog, target_words: int) -> list[DraftSection]:

@@ -156,8 +156,7 @@ def test_sections_that_say_the_same_are_named() -> None:
     [problem] = script_problems(draft, duration_seconds=30)
 
     # Then
-    assert "'Part 1'" in problem
-    assert "'Part 2'" in problem
+    assert "Sections 1 and 2" in problem
 
 
 def test_a_section_without_words_is_named() -> None:
@@ -168,7 +167,7 @@ def test_a_section_without_words_is_named() -> None:
     [problem] = script_problems(draft, duration_seconds=30)
 
     # Then
-    assert "'Part 2' has no spoken words" in problem
+    assert "Section 2 has no spoken words" in problem
 
 
 def test_the_report_measures_a_script() -> None:
