@@ -46,12 +46,14 @@ HOLDING = (
 class Limits:
     """What bounds a run. `idle_timeout_seconds` and `max_runtime_seconds` are infinite for a run without end.
 
-    `holds_on_outage` ends it when no model answers a message: the others would only be put off one by one.
+    `lease_seconds` is how long a message stays away whose delivery nobody has received. `holds_on_outage` ends the run
+    when no model answers a message: the others would only be put off one by one.
     """
 
     concurrency: int
     idle_timeout_seconds: float
     max_runtime_seconds: float
+    lease_seconds: int
     holds_on_outage: bool = False
 
     @property
@@ -138,7 +140,8 @@ class Consumer:
     async def _pull(self, limit: int, patience_seconds: float) -> Sequence[Delivery]:
         deliveries = await self._puller.pull(limit, patience_seconds=patience_seconds)
         if self._puller.was_away:
-            self._busy_until = self._clock()  # all that time nobody could have seen a message
+            # What an answer brought that was lost on the way stays away until its leases end.
+            self._busy_until = self._clock() + self._limits.lease_seconds
         return deliveries
 
     async def _wait_for_room(self, seconds_left: float) -> int:

@@ -143,6 +143,7 @@ def consumer(
         concurrency=settings.worker_concurrency,
         idle_timeout_seconds=idle_timeout,
         max_runtime_seconds=math.inf if continuous else settings.worker_max_runtime_seconds,
+        lease_seconds=settings.worker_lease_seconds,
         holds_on_outage=settings.worker_on_outage == "hold",
     )
     return Consumer(

@@ -40,6 +40,9 @@ from services.messaging.pubsub_calls import (
 # messages already.
 ANSWER_GRACE_SECONDS = 1.0
 
+# How soon a service that has let a pull time out must answer a simple question. Its answer to the pull may be lost.
+SIGN_OF_LIFE_SECONDS = 1.0
+
 MAX_LEASE_SECONDS = 600  # google.pubsub.v1.ModifyAckDeadlineRequest.ack_deadline_seconds
 ACK_ATTEMPTS = 4
 LEASES_PER_CALL = 1000  # keeps requests under the 512 KiB that the service takes
@@ -88,6 +91,7 @@ class PubSubQueue:
             try:
                 response = await self._client().pull(request=request, retry=None, timeout=timeout)
             except exceptions.DeadlineExceeded:
+                await self._look_for_life()
                 return []
         # Reading the plain protobuf takes less than half the CPU of reading the wrapped one (measured).
         return [_delivery(received) for received in types.PullResponse.pb(response).received_messages]
@@ -114,6 +118,13 @@ class PubSubQueue:
     async def close(self) -> None:
         """Close the connection; leases still held end by themselves."""
         await self._client.close()
+
+    async def _look_for_life(self) -> None:
+        """Tell a queue that has nothing from one that does not answer: here silence is an error. One try."""
+        request = types.GetSubscriptionRequest(subscription=self._subscription.path)
+        # Any answer is a sign, also that this account may not look.
+        with suppress(exceptions.ClientError):
+            await self._client().get_subscription(request=request, retry=None, timeout=SIGN_OF_LIFE_SECONDS)
 
     async def _acknowledge(self, lease_ids: Sequence[str]) -> None:
         request = types.AcknowledgeRequest(subscription=self._subscription.path, ack_ids=lease_ids)

@@ -128,6 +128,7 @@ class Worker:
                 uniform=site.uniform,
             ),
             limits=Limits(
+                lease_seconds=LEASE_SECONDS,
                 concurrency=site.scenario.concurrency,
                 idle_timeout_seconds=IDLE_SECONDS,
                 max_runtime_seconds=MAX_RUNTIME_SECONDS,

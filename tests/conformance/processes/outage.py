@@ -45,9 +45,9 @@ class Outage:
                 latency_seconds=self.latency_seconds,
                 lease_seconds=self.lease_seconds,
                 WORKER_CONCURRENCY=str(self.concurrency),
-                # An answer to a pull that is lost on its way leaves messages leased to nobody: they come back when
-                # that lease ends, and a worker that is to answer them must still be there.
-                WORKER_IDLE_TIMEOUT_SECONDS=str(self.lease_seconds + 5),
+                # Shorter than a lease: an answer to a pull that is lost on its way leaves messages leased to nobody,
+                # and the worker must still be there when they come back.
+                WORKER_IDLE_TIMEOUT_SECONDS="5",
             ) as world,
         ):
             world.cloud.publish(questions(self.messages))

@@ -96,13 +96,30 @@ def test_missing_credentials_are_an_operators_matter(monkeypatch: pytest.MonkeyP
     assert "gcloud auth application-default login" in caught.value.fix
 
 
-def test_a_pull_that_runs_out_of_time_has_found_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("sign", [None, exceptions.PermissionDenied("not to be looked at")])
+def test_a_pull_that_runs_out_of_time_at_a_service_that_answers_has_found_nothing(
+    monkeypatch: pytest.MonkeyPatch, sign: Exception | None
+) -> None:
     # Given
     answering(monkeypatch, SubscriberAsyncClient, "pull", exceptions.DeadlineExceeded("nothing came"))
+    answering(monkeypatch, SubscriberAsyncClient, "get_subscription", sign)
     queue = PubSubQueue(project="school", subscription="requests-worker")
 
     # When / Then
     assert asyncio.run(using(queue, lambda: queue.pull(1, wait_seconds=0.1))) == []
+
+
+def test_a_queue_that_answers_nothing_at_all_is_not_taken_for_an_empty_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given
+    for method in ("pull", "get_subscription"):
+        answering(monkeypatch, SubscriberAsyncClient, method, exceptions.DeadlineExceeded("silence"))
+    queue = PubSubQueue(project="school", subscription="requests-worker")
+
+    # When / Then
+    with pytest.raises(QueueUnavailable):
+        asyncio.run(using(queue, lambda: queue.pull(1, wait_seconds=0.1)))
 
 
 async def using(part: Any, call: Callable[[], Any]) -> Any:

@@ -73,7 +73,13 @@ class Rig:
         self.leases = LeaseKeeper(queue, lease_seconds=60)
         self.patience = Patience()
         handler = type("Handler", (), {"handle": staticmethod(work)})()
-        chosen = {"concurrency": 8, "idle_timeout_seconds": 0.0, "max_runtime_seconds": math.inf, **limits}
+        chosen = {
+            "concurrency": 8,
+            "idle_timeout_seconds": 0.0,
+            "max_runtime_seconds": math.inf,
+            "lease_seconds": 60,
+            **limits,
+        }
         self.consumer = Consumer(
             queue=queue,
             puller=Puller(queue, clock=self.clock, sleep=self.clock.sleep),
