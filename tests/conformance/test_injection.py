@@ -19,7 +19,6 @@ from click.testing import CliRunner
 from tests.conformance import virtual_time
 from tests.conformance.injection import command
 from tests.conformance.injection.faults import Fault, Injection, Point
-from tests.conformance.injection.known import KNOWN, Known
 from tests.conformance.injection.promises import broken_promises
 from tests.conformance.injection.running import Run, run_once
 from tests.conformance.injection.scenarios import Scenario, scenarios
@@ -39,23 +38,9 @@ def test_no_fault_at_any_call_breaks_a_promise(name: str) -> None:
     # Given a scenario, and one fault at one await between the worker and what is around it
     # When the message has gone its way to the end, with new workers where the first one is gone
     report = run_all(only_scenarios=[name], choose=one_point_of_each_call)
-    # Then all promises were kept, in every run, but for what is known and listed
+    # Then all promises were kept, in every run
     assert report.faults
-    unknown = [finding for finding in report.findings if finding.cause is None]
-    assert [f"{finding} (again: {finding.repeat})" for finding in unknown] == []
-
-
-@pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.cause)
-def test_what_is_listed_as_broken_is_still_broken(known: Known) -> None:
-    # Given the example of a known cause
-    # When it is run
-    report = run_all(
-        only_scenarios=[known.scenario],
-        only_faults=[known.example.fault],
-        only_points=[str(known.example.point)],
-    )
-    # Then it breaks a promise for this cause; if it does not any more, take it out of injection/known.py
-    assert known.cause in {finding.cause for finding in report.findings}
+    assert [f"{finding} (again: {finding.repeat})" for finding in report.findings] == []
 
 
 def test_the_command_repeats_one_run_and_counts_it() -> None:

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections import Counter
-from itertools import groupby
 from typing import Any
 
 import click
@@ -60,11 +59,8 @@ def _as_text(report: Report) -> str:
         f"workers ended with: {_listed(report.exit_codes)}",
         f"broken promises: {len(report.findings)}",
     ]
-    by_cause = sorted(report.findings, key=lambda finding: finding.cause or "")
-    for cause, findings in groupby(by_cause, key=lambda finding: finding.cause):
-        lines.append(f"\n{cause or 'Of unknown cause:'}")
-        for finding in findings:
-            lines += [f"  {finding}", f"    again: {finding.repeat}"]
+    for finding in report.findings:
+        lines += [f"  {finding}", f"    again: {finding.repeat}"]
     return "\n".join(lines)
 
 
@@ -91,6 +87,5 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "point": str(injection.point) if injection else None,
         "promise": finding.broken.promise,
         "seen": finding.broken.seen,
-        "cause": finding.cause,
         "repeat": finding.repeat,
     }

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tests.conformance.injection.faults import PULL, Fault, Injection, Point, reason_to_skip
-from tests.conformance.injection.known import known_cause
 from tests.conformance.injection.network import Visit
 from tests.conformance.injection.promises import Broken, broken_promises
 from tests.conformance.injection.running import SEED, run_once
@@ -23,11 +22,6 @@ class Finding:
     injection: Injection | None
     broken: Broken
     seed: int
-
-    @property
-    def cause(self) -> str | None:
-        """Its cause, where that is known."""
-        return known_cause(self.scenario, self.injection, self.broken)
 
     @property
     def repeat(self) -> str:
