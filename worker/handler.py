@@ -33,7 +33,7 @@ class Handled:
 
 
 class MessageHandler:
-    """Works on messages. Errors raised on purpose become settlements; everything else is a bug and passes through."""
+    """Works on messages. Errors raised on purpose become settlements; a bug outside of the work passes through."""
 
     def __init__(
         self,

@@ -1,8 +1,6 @@
 """The use case: claim a request, make its content, store the result."""
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -24,14 +22,11 @@ from services.errors import (
     ConfigurationError,
     MessageDecodeError,
     PermanentError,
-    StoreUnavailable,
     TransientError,
 )
 from services.generation.allowance import Allowance, Guard
 from services.storage.patience import Patience
 from services.storage.port import Busy, Document, Finished, ResultStore
-
-RELEASE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,7 +117,7 @@ class Fulfilment:
         except Exception as error:  # noqa: BLE001  # a bug that this request meets is counted like its other failures
             return await self._fail(document, error, claimed, spent_usd=allowance.spend.cost_usd)
         finally:
-            await self._release(claimed)
+            await claimed.let_go()
         return Stored(document=finished)
 
     async def refuse(self, request_id: str, error: MessageDecodeError, *, message_id: str) -> Outcome:
@@ -139,7 +134,7 @@ class Fulfilment:
             try:
                 await self._complete(claimed, self._failed(document, [reason], claimed))
             finally:
-                await self._release(claimed)
+                await claimed.let_go()
         return hopeless(reason)
 
     async def _claim(
@@ -206,13 +201,6 @@ class Fulfilment:
 
     async def _complete(self, ownership: Ownership, document: Document) -> None:
         await self._patience(lambda: ownership.complete(document))
-
-    async def _release(self, ownership: Ownership) -> None:
-        # Releasing only spares the next worker the wait for the claim's end: it must neither hide why the work ended
-        # nor, with a store that hangs, keep a process from ending in time.
-        with suppress(ClaimLost, StoreUnavailable, TimeoutError):
-            async with asyncio.timeout(RELEASE_SECONDS):
-                await ownership.release()
 
 
 def _failed_before(document: Document) -> Failed | None:

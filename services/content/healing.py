@@ -1,20 +1,23 @@
 """The use case of repaying debts: degraded results are requested again, and better ones replace them."""
 
-import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Literal
 
-from services.content.failures import counted, failure, failure_of, is_hopeless
-from services.content.fulfilment import RELEASE_SECONDS
+from services.content.failures import counted, failure_of, is_hopeless
 from services.content.models import ContentRequest, Debt, Failure
 from services.content.ownership import Ownership
 from services.content.pipeline import Content, ContentPipeline
-from services.content.results import ResultPolicy, healed_document, is_better, written_off_document
-from services.errors import ClaimLost, ConfigurationError, StoreUnavailable, TransientError
+from services.content.results import (
+    ResultPolicy,
+    block_of,
+    healed_document,
+    is_better,
+    written_off_document,
+)
+from services.errors import ClaimLost, ConfigurationError, TransientError
 from services.generation.allowance import Allowance, Guard
 from services.storage.port import DebtStore, Document, ResultStore
 
@@ -68,7 +71,7 @@ class Healing:
         except ClaimLost:
             return SKIPPED
         finally:
-            await self._release(ownership)
+            await ownership.let_go()
 
     async def _claim(self, document: Document) -> Ownership | None:
         if document["expires_at"] <= self.now():
@@ -95,7 +98,8 @@ class Healing:
             return await self._count(ownership, document, latest)
 
     async def _replace(self, ownership: Ownership, document: Document, content: Content) -> Settled:
-        block, now = _block(content, now=self.now()), self.now()
+        now = self.now()
+        block = block_of(content, now=now)
         if block is not None:
             document = _with_failures(document, counted(document["failures"], block))
         if not is_better(content, document):
@@ -115,21 +119,9 @@ class Healing:
         await ownership.complete(written_off_document(document, attempt=ownership.claim.attempt))
         return Settled(outcome="kept", failure=reason)
 
-    async def _release(self, ownership: Ownership) -> None:
-        # As after a request that was not fulfilled: it must neither hide why the work ended nor hold the process up.
-        with suppress(ClaimLost, StoreUnavailable, TimeoutError):
-            async with asyncio.timeout(RELEASE_SECONDS):
-                await ownership.release()
-
 
 def _with_failures(document: Document, failures: list[Failure]) -> dict[str, Any]:
     return {**document, "failures": [one.model_dump() for one in failures]}
-
-
-def _block(content: Content, *, now: datetime) -> Failure | None:
-    if (blocked := content.blocked) is None:
-        return None
-    return failure(stage=blocked.stage, kind=blocked.kind, message=blocked.message, now=now)
 
 
 def _request(document: Document) -> ContentRequest:

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from services.content.models import Failure
+from services.errors import ClaimLost, StoreUnavailable
 from services.storage.port import Claim, Document, ResultStore
 
 NO_TIME = timedelta(0)
+RELEASE_SECONDS = 1.0
 
 
 class Ownership:
@@ -69,6 +72,16 @@ class Ownership:
     async def release(self) -> None:
         """Let the next worker have the request at once; does nothing after `complete` or `fail`."""
         await self._end({})
+
+    async def let_go(self) -> None:
+        """Release what is still held, at the end of work however it ended.
+
+        That only spares the next worker the wait for the claim's end: it must neither hide why the work ended nor,
+        with a store that hangs, keep a process from ending in time.
+        """
+        with suppress(ClaimLost, StoreUnavailable, TimeoutError):
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await self.release()
 
     async def _end(self, changes: Document) -> None:
         self._is_ending = True

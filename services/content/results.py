@@ -114,7 +114,7 @@ def finished_document(
         correlation_id=request.correlation_id,
         student_ref=student_ref(request.student_id, policy.student_key),
         attempt=attempt,
-        failures=[*map(Failure.model_validate, failures), *_blocks(content, now)],
+        failures=[*map(Failure.model_validate, failures), *filter(None, [block_of(content, now=now)])],
         debt=debt,
         created_at=created_at,
         **_made(content, policy, now=now),
@@ -183,10 +183,11 @@ def lowest_mode(modes: Iterable[Mode]) -> Mode:
     return next((mode for mode in _WORST_FIRST if mode in present), "live")
 
 
-def _blocks(content: Content, now: datetime) -> list[Failure]:
+def block_of(content: Content, *, now: datetime) -> Failure | None:
+    """Why content was blocked, as a failure to be stored; None when it was not."""
     if (blocked := content.blocked) is None:
-        return []
-    return [failure(stage=blocked.stage, kind=blocked.kind, message=blocked.message, now=now)]
+        return None
+    return failure(stage=blocked.stage, kind=blocked.kind, message=blocked.message, now=now)
 
 
 def _debt(request: ContentRequest, content: Content, now: datetime) -> Debt | None:
