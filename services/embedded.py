@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 from services.errors import ConfigurationError, TransientError
 
 BUSY_TIMEOUT_SECONDS = 5.0
+SWITCH_AGAIN_SECONDS = 0.01
 
 # Primary result codes (https://www.sqlite.org/rescode.html) that speak of the file, not of a mistake in this code:
 # those that pass, and those that only a person can mend.
@@ -97,7 +99,7 @@ class Database:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode=WAL")
+        _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.executescript(self._schema)
 
@@ -105,6 +107,23 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Put a new file into WAL mode, whoever else is about to.
+
+    SQLite does not wait here: of two connections that switch at once one is told that the file is busy.
+    """
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            time.sleep(SWITCH_AGAIN_SECONDS)
+        else:
+            return
 
 
 def as_text(moment: datetime) -> str:

@@ -163,6 +163,70 @@ def heal(ctx: click.Context, *, limit: int, per_minute: float, dry_run: bool, as
     ctx.exit(asyncio.run(run_heal(limit=limit, per_minute=per_minute, dry_run=dry_run, as_json=as_json)))
 
 
+@cli.command(
+    epilog="""\b
+Examples:
+  content-worker forget --student - --dry-run < student-id.txt    what is stored, counted
+  content-worker forget --student -                               asks for the id, and before it erases
+  printf %s "$ID" | content-worker forget --student - --json      for programs: acts at once
+
+\b
+Erases the student's results, feedback and dead letters, found by WORKER_STUDENT_KEY and the
+WORKER_FORMER_STUDENT_KEYS. It does not reach:
+  messages still in the queue, and results being worked on: run it again when they are done
+  stored answers (content_answers): nothing in them says who asked; they expire by themselves
+  backups and point-in-time recovery of the database: they expire as they were set up to
+  dead letters that another command has in hand: they are back within a minute
+  logs: they hold nothing about students
+
+\b
+Exit codes: 0 done, or nothing was there; 75 something is being worked on or could not be reached, run it again;
+78 a setting that only a person can mend; 1 you said no.
+"""
+)
+@click.option(
+    "--student",
+    required=True,
+    metavar="ID",
+    help="The student_id of the messages; - reads it from standard input, so that no process list shows it.",
+)
+@click.option("--dry-run", is_flag=True, help="Only count what is stored.")
+@click.option(
+    "--yes", "assume_yes", is_flag=True, help="Do not ask. Without a terminal nobody is asked anyway."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+@click.pass_context
+def forget(ctx: click.Context, *, student: str, dry_run: bool, assume_yes: bool, as_json: bool) -> None:
+    """Erase what is stored about a student."""
+    from worker.forgetting import forget as run_forget
+
+    ctx.exit(run_forget(student, dry_run=dry_run, assume_yes=assume_yes, as_json=as_json))
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  content-worker serve submit --port 8081 &
+  curl -H 'Content-Type: application/json' -d @question.json localhost:8081
+
+\b
+One process serves one way in. submit, result and feedback ask for a key of WORKER_API_KEYS; push is for Pub/Sub,
+and IAM decides who may call it. SIGTERM ends it within ten seconds, and calls in flight may finish in seven.
+"""
+)
+@click.argument("target", type=click.Choice(["submit", "result", "feedback", "push"]))
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104  # a container's
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8080, envvar="PORT", show_default=True, show_envvar=True
+)
+@click.pass_context
+def serve(ctx: click.Context, target: str, *, host: str, port: int) -> None:
+    """Answer HTTP: take questions, tell results, take feedback, or be pushed to."""
+    from worker.serving import serve as run_serve
+
+    ctx.exit(asyncio.run(run_serve(target, host=host, port=port)))
+
+
 @cli.command(epilog="\b\nExample:\n  content-worker provision && content-worker run")
 def provision() -> None:
     """Create the topics and subscriptions that are missing. Running it again changes nothing."""

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.content.failures import BUG, place_of
-from services.content.models import Failure
+from services.content.failures import BUG
 from services.errors import ConfigurationError, ContentWorkerError, NoModelAnswered, QueueUnavailable
 from services.messaging.port import Delivery, MessageQueue
 from services.storage.patience import Patience
@@ -21,7 +20,8 @@ from worker.handler import Handled, MessageHandler
 from worker.lease import InFlight, LeaseKeeper
 from worker.pace import BATCHES
 from worker.puller import Puller
-from worker.settlement import Action, Settlement
+from worker.reporting import tell_crashed, tell_settled
+from worker.settlement import Settlement
 from worker.settler import Settler
 from worker.summary import Ending, RunSummary
 
@@ -218,36 +218,18 @@ class Consumer:
             self.stop()
 
     def _report(self, message: InFlight, handled: Handled, seconds: float) -> None:
-        settlement, document = handled.settlement, handled.document
         self._puller.pace.finished(seconds)
-        self.summary.settled[settlement.action.value] += 1
-        facts = {"action": settlement.action.value, "reason": settlement.reason, "seconds": round(seconds, 3)}
-        if settlement.detail:
-            facts["detail"] = settlement.detail
-        if document is not None:
-            self.summary.add_result(document)
-            facts |= {key: document[key] for key in ("status", "mode", "cost_usd", "saved_usd", "attempt")}
-        if (failure := handled.failure) is not None:
-            facts |= {"stage": failure.stage, "fingerprint": failure.fingerprint, "failures": failure.count}
-            self._tell_bug(message, failure)
-        level = log.warning if settlement.action in (Action.DEAD_LETTER, Action.RETRY) else log.info
-        level("message.settled", message_id=message.delivery.message_id, **facts)
-
-    def _tell_bug(self, message: InFlight, failure: Failure) -> None:
-        if failure.kind == BUG:
-            self._bug(
-                message, failure.message, "It is tried again, and becomes a dead letter after five times."
-            )
+        self.summary.settled[handled.settlement.action.value] += 1
+        if handled.document is not None:
+            self.summary.add_result(handled.document)
+        if handled.failure is not None and handled.failure.kind == BUG:
+            self.summary.bugs += 1
+        tell_settled(handled, message_id=message.delivery.message_id, seconds=seconds)
 
     def _crashed(self, message: InFlight, error: Exception) -> None:
-        # Only the kind of the error and where it was raised: its text may quote the message.
-        cause = f"{type(error).__name__} at {place_of(error)}: a bug; please report the place."
-        self._bug(message, cause, "The message was not acked and will be delivered again.")
-        self._finish(message)
-
-    def _bug(self, message: InFlight, cause: str, fix: str) -> None:
         self.summary.bugs += 1
-        log.error("message.crashed", message_id=message.delivery.message_id, cause=cause, fix=fix)
+        tell_crashed(message.delivery.message_id, error)
+        self._finish(message)
 
     def _lease_keeper_ended(self, keeper: asyncio.Task[None]) -> None:
         if keeper.cancelled() or (error := keeper.exception()) is None:

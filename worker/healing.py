@@ -99,7 +99,7 @@ class Rounds:
         if failure and failure.kind == BUG:
             self.bugs += 1
         level = log.warning if settled.outcome == "failed" else log.info
-        level("debt.settled", outcome=settled.outcome, **facts)
+        level("debt.settled", outcome=settled.outcome, cost_usd=settled.cost_usd, **facts)
 
     def _stop(self, error: TransientError | ConfigurationError) -> None:
         if self._obstacle is None and self._starter is not None:

@@ -5,17 +5,21 @@ import json
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
 
 import click
 import structlog
 
+from services.content.failures import place_of
 from services.errors import ConfigurationError, TransientError
 from services.storage.patience import Patience
 from worker import logs
 from worker.consumer import Consumer
-from worker.settings import Settings, load_settings, unknown_variables
-from worker.summary import EXIT_CONFIGURATION, EXIT_OUTAGE
+from worker.greeting import greet
+from worker.origin import Origin, origin_of
+from worker.settings import Settings, load_settings
+from worker.summary import EXIT_CONFIGURATION, EXIT_OUTAGE, RunSummary
 from worker.wiring import connect, consumer, language_model
 
 log = structlog.get_logger()
@@ -25,27 +29,37 @@ async def run_worker(*, continuous: bool, as_json: bool) -> int:
     """Run to the end and return the exit code. What keeps it from starting is logged with cause and fix."""
     settings = load_settings()
     logs.configure(level=settings.log_level, log_format=settings.log_format)
-    _greet(settings)
-    try:
-        patience = Patience()
-        async with (
-            connect(settings) as backend,
-            language_model(settings, backend, patience) as model,
-        ):
-            await backend.provisioner.verify()
-            await backend.results.get("startup-check")
-            worker = consumer(settings, backend, model=model, patience=patience, continuous=continuous)
-            log.info("run.pulling", start_cpu_seconds=round(time.process_time(), 3))
-            async with stopped_by_signals(worker):
-                summary = await worker.run()
-    except ConfigurationError as error:
-        log.error("run.not_started", cause=error.message, fix=error.fix)
-        return EXIT_CONFIGURATION
-    except TransientError as error:
-        log.error("run.not_started", cause=error.message, fix="Nothing was pulled. Start it again later.")
-        return EXIT_OUTAGE
+    origin = origin_of(settings)
+    greet("run.started", settings, models=settings.worker_models, **asdict(origin))
+    async with AsyncExitStack() as connections:
+        try:
+            worker = await _ready(settings, connections, continuous=continuous)
+        except ConfigurationError as error:
+            log.error("run.not_started", cause=error.message, fix=error.fix)
+            return EXIT_CONFIGURATION
+        except TransientError as error:
+            log.error("run.not_started", cause=error.message, fix="Nothing was pulled. Start it again later.")
+            return EXIT_OUTAGE
+        log.info("run.pulling", start_cpu_seconds=round(time.process_time(), 3))
+        async with stopped_by_signals(worker):
+            summary = await run_and_tell(worker, origin)
     click.echo(json.dumps(summary.as_json()) if as_json else summary.line())
     return summary.exit_code
+
+
+async def run_and_tell(worker: Consumer, origin: Origin) -> RunSummary:
+    """Run to the end, and say in one log line what was done: also when a bug outside of any message ended the run."""
+    started, summary = time.monotonic(), worker.summary
+    summary.execution, summary.task_index = origin.execution, origin.task_index
+    summary.image_digest = origin.image_digest
+    try:
+        await worker.run()
+    except Exception as error:  # noqa: BLE001  # the summary and its exit code say it; its text may quote a message
+        summary.ending, summary.seconds = "crashed", time.monotonic() - started
+        cause = f"{type(error).__name__} at {place_of(error)}: a bug; please report the place."
+        log.error("run.crashed", cause=cause, fix="Run it again: what was not settled is delivered again.")
+    log.info("run.ended", **summary.as_json())
+    return summary
 
 
 @asynccontextmanager
@@ -67,16 +81,11 @@ async def stopped_by_signals(worker: Consumer) -> AsyncIterator[None]:
             loop.remove_signal_handler(number)
 
 
-def _greet(settings: Settings) -> None:
-    set_by_hand = {
-        name: "*****" if name == "worker_student_key" else str(getattr(settings, name))
-        for name in sorted(settings.model_fields_set)
-    }
-    log.info(
-        "run.started", backend=settings.worker_backend, models=settings.worker_models, settings=set_by_hand
-    )
-    for name, nearest in unknown_variables().items():
-        meant = f"Did you mean {nearest}? " if nearest else ""
-        log.warning(
-            "setting.unknown", cause=f"{name} means nothing to this version.", fix=f"{meant}Or unset it."
-        )
+async def _ready(settings: Settings, connections: AsyncExitStack, *, continuous: bool) -> Consumer:
+    """A worker whose queue and store have answered."""
+    patience = Patience()
+    backend = await connections.enter_async_context(connect(settings))
+    model = await connections.enter_async_context(language_model(settings, backend, patience))
+    await backend.provisioner.verify()
+    await backend.results.get("startup-check")
+    return consumer(settings, backend, model=model, patience=patience, continuous=continuous)

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.errors import ConfigurationError
 
 DEFAULT_LADDER = "vertex:gemini-3.8-flash, vertex:gemini-3.5-flash-lite, mock"
+
+# A secret that came from a file often has the newline that ended it; it is no part of the secret.
+Secret = Annotated[SecretStr, AfterValidator(lambda secret: SecretStr(secret.get_secret_value().strip()))]
 
 ResourceId = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$")]
 
@@ -79,11 +82,21 @@ class Settings(BaseSettings):
         description="When no model answers: `degrade` to the mock, or `hold` messages in the queue and exit 75.",
     )
     worker_result_ttl_days: int = Field(30, ge=1, le=3650, description="Results expire after this many days.")
-    worker_student_key: SecretStr | None = Field(
+    worker_student_key: Secret | None = Field(
         None, description="Secret key of the student hash; without it references change with every process."
+    )
+    worker_former_student_keys: Secret | None = Field(
+        None, description="Earlier keys, separated by commas: `forget` finds what was stored under them, too."
     )
     worker_image_digest: str | None = Field(
         None, description="Digest of the running image, stored in results."
+    )
+    worker_api_keys: Secret | None = Field(
+        None,
+        description="Who may call `serve`: `name:secret`, separated by commas; without it whoever reaches it.",
+    )
+    worker_api_rate_per_minute: int = Field(
+        600, ge=1, le=1_000_000, description="Requests a minute that one key may send to one instance."
     )
     google_cloud_project: str | None = Field(None, description="Project of topic, database and models.")
     google_cloud_location: str = Field(
@@ -93,7 +106,9 @@ class Settings(BaseSettings):
     firestore_emulator_host: str | None = Field(None, description="`host:port` of a Firestore emulator.")
     vertex_emulator_host: str | None = Field(None, description="`host:port` of a Vertex AI emulator.")
     cloud_run_execution: str | None = Field(None, description="Set by Cloud Run; goes into logs.")
-    cloud_run_task_index: int = Field(0, ge=0, description="Set by Cloud Run; goes into logs.")
+    cloud_run_task_index: int | None = Field(None, ge=0, description="Set by Cloud Run; goes into logs.")
+    cloud_run_task_count: int | None = Field(None, ge=1, description="Set by Cloud Run; goes into logs.")
+    cloud_run_task_attempt: int | None = Field(None, ge=0, description="Set by Cloud Run; goes into logs.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Lowest level logged."
     )

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-Ending = Literal["drained", "max_runtime", "stopped", "outage", "configuration"]
+Ending = Literal["drained", "max_runtime", "stopped", "outage", "configuration", "crashed"]
 
 EXIT_OK = 0
 EXIT_BUG = 1
@@ -19,7 +19,9 @@ class RunSummary:
     """Counts of one run. `settled` is by action, `results` by status, `modes` by mode; costs in US dollars.
 
     `saved_usd` is what answers had cost that were found instead of paid for, where their price is known.
-    Results that no model was asked for (screened questions) have no mode to count.
+    Results that no model was asked for (screened questions) have no mode to count. `execution` and `task_index` say
+    which task of a Cloud Run execution this is, and are None elsewhere; one task's counts are its own, not those of
+    the whole execution.
     """
 
     ending: Ending = "drained"
@@ -34,6 +36,9 @@ class RunSummary:
     saved_usd: float = 0.0
     waiting_for_store: int = 0
     seconds: float = 0.0
+    execution: str | None = None
+    task_index: int | None = None
+    image_digest: str | None = None
 
     def add_result(self, document: dict[str, Any]) -> None:
         """Count one stored result."""
@@ -51,7 +56,7 @@ class RunSummary:
         """0 drained or stopped in time, 1 a bug, 75 an outage, 78 a broken configuration."""
         if self.ending == "configuration":
             return EXIT_CONFIGURATION
-        if self.bugs:
+        if self.bugs or self.ending == "crashed":
             return EXIT_BUG
         if self.ending == "outage" or self.waiting_for_store:
             return EXIT_OUTAGE
@@ -66,7 +71,7 @@ class RunSummary:
     def line(self) -> str:
         """The summary in one line."""
         parts = [
-            f"{self.ending} after {self.seconds:.1f} s",
+            f"{self._whose()}{self.ending} after {self.seconds:.1f} s",
             f"{self.pulled} pulled",
             f"{sum(self.results.values())} answered{_listed(self.results)}{_listed(self.modes)}",
         ]
@@ -84,6 +89,12 @@ class RunSummary:
         if self.saved_usd:
             parts.append(f"${self.saved_usd:.4f} saved")
         return ", ".join(parts)
+
+    def _whose(self) -> str:
+        if self.execution is None:
+            return ""
+        task = "" if self.task_index is None else f"task {self.task_index} of "
+        return f"{task}{self.execution}: "
 
 
 def _listed(counts: Counter[str]) -> str:

@@ -1,7 +1,7 @@
 """The use case of repaying debts: degraded results are requested again, and better ones replace them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Literal
@@ -28,11 +28,12 @@ class Settled:
 
     `healed`: repaid; `kept`: written off, because nothing better is to be had; `failed`: still owed; `skipped`: repaid
     or expired meanwhile, or somebody else is at it. `failure` says why there was no better answer, where there is more
-    to say.
+    to say. `cost_usd` is what this attempt was paid for, None when a price is unknown.
     """
 
     outcome: Literal["healed", "kept", "failed", "skipped"]
     failure: Failure | None = None
+    cost_usd: float | None = 0.0
 
 
 SKIPPED = Settled(outcome="skipped")
@@ -90,12 +91,13 @@ class Healing:
         allowance = self.allowance(ownership.assure)
         try:
             content = await self.pipeline.produce(_request(document), resumes=False, allowance=allowance)
-            return await self._replace(ownership, document, content)
+            settled = await self._replace(ownership, document, content)
         except (TransientError, ClaimLost, ConfigurationError):
             raise
         except Exception as error:  # noqa: BLE001  # a bug that this debt meets must not keep all others from repayment
             latest = failure_of(error, stage="content", cost_usd=allowance.spend.cost_usd, now=self.now())
-            return await self._count(ownership, document, latest)
+            settled = await self._count(ownership, document, latest)
+        return replace(settled, cost_usd=allowance.spend.cost_usd)
 
     async def _replace(self, ownership: Ownership, document: Document, content: Content) -> Settled:
         now = self.now()

@@ -35,6 +35,22 @@ def is_alive(lease: Document, *, now: datetime, age: timedelta | None = None) ->
     return bool(age < lease["expires_at"] - lease["renewed_at"])
 
 
+def announced(document: Document, *, attempt: int = 0) -> dict[str, Any]:
+    """The document as it is stored while its message is on the way: nobody owns it yet."""
+    return {**document, "status": PROCESSING, "attempt": attempt}
+
+
+def announced_again(stored: Document, document: Document) -> dict[str, Any] | None:
+    """What an announcement puts in the place of a document that exists; None where that stays as it is.
+
+    Only what has failed by another message gives way: its failures are over, its age and its attempts remain.
+    """
+    if stored["status"] != FAILED or _is_of_same_message(stored, document):
+        return None
+    again = announced(document, attempt=stored["attempt"])
+    return {**again, **{name: stored[name] for name in ("created_at",) if name in stored}}
+
+
 def claimed(document: Document, lease: Document, *, attempt: int = 1) -> dict[str, Any]:
     """The document as it is stored while somebody works on it."""
     return {**document, "claim": lease, "attempt": attempt}
@@ -62,6 +78,8 @@ def claim_existing(
         return None
     if document["status"] != PROCESSING:
         return Finished(document=document)
+    if "claim" not in document:  # announced, and nobody's yet
+        return None
     if is_held_by(owner, document):
         return claim_of(request_id, document, version=stored.version)
     if is_alive(document["claim"], now=now, age=stored.age):

@@ -17,6 +17,8 @@ from typing import Any
 
 from services.errors import StoreUnavailable
 from services.storage.claims import (
+    announced,
+    announced_again,
     claim_existing,
     claim_of,
     claimed,
@@ -42,6 +44,8 @@ def _utc_now() -> datetime:
 
 class FirestoreResultStore:
     """Claims, results and debts. An ordinary message costs two writes: a create and one conditional replacement.
+
+    One that was announced costs one more, and a read.
 
     A claim is a document that exists; every later write is conditional on the document's last update time, so
     a stale owner's write fails in the database itself. Whether a claim has expired is decided on the server's
@@ -117,6 +121,21 @@ class FirestoreResultStore:
             version = await self._documents.write(request_id, fields, over=stored.version, only=list(fields))
             if version:
                 return claim_of(request_id, {**stored.document, **fields}, version=version)
+        raise self._outrun()
+
+    async def announce(self, request_id: str, document: Document) -> None:
+        """Make visible that the request's message is on the way; after a lost race the document is read again."""
+        mine, over = announced(document), None
+        for _ in range(CLAIM_ROUNDS):
+            if await self._documents.write(request_id, mine, over=over):
+                return
+            stored = await self._documents.read(request_id)
+            if stored is None:
+                mine, over = announced(document), None
+            elif again := announced_again(stored.document, document):
+                mine, over = again, stored.version
+            else:
+                return
         raise self._outrun()
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ again with the same arguments is then always right: it finds its own write and a
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 Document = Mapping[str, Any]
 
@@ -107,4 +107,49 @@ class DebtStore(Protocol):
         self, request_id: str, *, owner: str, now: datetime, lifetime: timedelta
     ) -> Claim | None:
         """Own a document with a debt, `attempt` one higher; None when it is owned, or owes nothing any more."""
+        ...
+
+
+class RequestAnnouncer(Protocol):
+    """Lets whoever asks for a result see that its message is on the way, before any worker has pulled it."""
+
+    async def announce(self, request_id: str, document: Document) -> None:
+        """Create the document, with status `processing`, `attempt` 0 and no claim: the next claim has it at once.
+
+        Called after the message was published; `document["message_id"]` is that message's id. Where a document
+        exists nothing is written, except over one that has `failed` by another message: then a person has sent the
+        request again, and `created_at` and `attempt` stay while its failures go. Never takes anything from an owner.
+        """
+        ...
+
+
+class FeedbackStore(Protocol):
+    """What people think of results: at most one opinion a request, the latest."""
+
+    async def keep(self, request_id: str, document: Document) -> None:
+        """Write the feedback on one request over what was there. It goes when its `expires_at` has passed."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudentDocument:
+    """One document that a student's handle stands in. `status` is that of a result, None for feedback."""
+
+    kind: Literal["result", "feedback"]
+    request_id: str
+    status: str | None
+
+
+class StudentData(Protocol):
+    """All that is stored about a student, to be taken away on demand. Expired documents count until they are gone."""
+
+    async def find(self, student_refs: Sequence[str]) -> Sequence[StudentDocument]:
+        """Results and feedback of these handles, in no order, each once."""
+        ...
+
+    async def erase(self, documents: Sequence[StudentDocument]) -> None:
+        """Delete them for good, whoever owns them; those that are gone already are no error.
+
+        An owner's next write raises `ClaimLost` and creates nothing. Where it fails in the middle some are deleted.
+        """
         ...

@@ -14,6 +14,8 @@ from services.embedded import Database, as_text, utc_now
 from services.errors import StoreUnavailable
 from services.storage.claims import (
     Stored,
+    announced,
+    announced_again,
     claim_existing,
     claim_of,
     claimed,
@@ -42,6 +44,7 @@ CREATE TABLE IF NOT EXISTS content_results (
 CREATE INDEX IF NOT EXISTS content_results_newest ON content_results (created_at);
 CREATE INDEX IF NOT EXISTS content_results_debts ON content_results
     (json_extract(document, '$.debt.since."$time"')) WHERE json_extract(document, '$.debt.since."$time"') IS NOT NULL;
+CREATE INDEX IF NOT EXISTS content_results_students ON content_results (json_extract(document, '$.student_ref'));
 """
 
 WRITE = """
@@ -135,6 +138,17 @@ class SqliteResultStore:
             return claim_of(request_id, mine, version=_write(connection, request_id, mine))
 
         return await self._database.run(work)
+
+    async def announce(self, request_id: str, document: Document) -> None:
+        """Make visible that the request's message is on the way."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            stored = _find(connection, request_id)
+            mine = announced_again(stored.document, document) if stored else announced(document)
+            if mine is not None:
+                _write(connection, request_id, mine)
+
+        await self._database.run(work)
 
     async def close(self) -> None:
         """Close the file."""

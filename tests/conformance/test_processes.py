@@ -13,6 +13,7 @@ from tests.conformance.processes.redelivery import Redelivery
 from tests.conformance.processes.report import Report
 from tests.conformance.processes.restart import Restart
 from tests.conformance.processes.scenarios import SCENARIOS, Scenario
+from tests.conformance.processes.tasks import Overlap, Tasks
 from tests.conformance.processes.terminate import Terminate
 from tests.emulators.google import EmulatorHosts
 
@@ -33,6 +34,8 @@ SMALL: list[Scenario] = [
     QuotaHold(messages=30, runs_in_the_storm=1),
     Poison(messages=len(POISON)),
     Redelivery(messages=20),
+    Tasks(messages=80, executions=(4,), concurrency=4, latency_seconds=0.2, least_growth=None),
+    Overlap(messages=60, tasks=1, concurrency=4, latency_seconds=0.5),
 ]
 
 

@@ -1,4 +1,4 @@
-"""The two result stores, made in the same way, so that one test runs on both."""
+"""The two stores of results and feedback, made in the same way, so that one test runs on both."""
 
 import sqlite3
 from collections.abc import Callable
@@ -8,11 +8,25 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from google.cloud.firestore_v1 import AsyncClient
 
 from services.storage.firestore import FirestoreResultReader, FirestoreResultStore
+from services.storage.firestore_feedback import FirestoreFeedbackStore
 from services.storage.firestore_stubs import FirestoreStubs
-from services.storage.port import DebtStore, Document, ResultReader, ResultStore
+from services.storage.firestore_students import FirestoreStudentData
+from services.storage.port import (
+    DebtStore,
+    Document,
+    FeedbackStore,
+    RequestAnnouncer,
+    ResultReader,
+    ResultStore,
+    StudentData,
+)
 from services.storage.sqlite import SqliteResultReader, SqliteResultStore
+from services.storage.sqlite_documents import from_json
+from services.storage.sqlite_feedback import SqliteFeedbackStore
+from services.storage.sqlite_students import SqliteStudentData
 from tests.contract.clock import Clock
 from tests.contract.parts import Parts
 
@@ -25,7 +39,7 @@ NO_TIME = timedelta(0)
 REQUEST = "request-1"
 
 
-class Store(ResultStore, DebtStore, Protocol):
+class Store(ResultStore, DebtStore, RequestAnnouncer, Protocol):
     """What both implementations are."""
 
 
@@ -46,6 +60,16 @@ class Stores(Parts):
     def reader(self) -> ResultReader:
         raise NotImplementedError
 
+    def feedback(self) -> FeedbackStore:
+        raise NotImplementedError
+
+    async def kept_feedback(self) -> dict[str, Document]:
+        """All feedback that the database holds, by request id; read behind the store's back."""
+        raise NotImplementedError
+
+    def students(self) -> StudentData:
+        raise NotImplementedError
+
     def count_writes(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         """Start counting; the function returned tells how many writes reached the database since."""
         raise NotImplementedError
@@ -64,6 +88,17 @@ class SqliteStores(Stores):
 
     def reader(self) -> SqliteResultReader:
         return self.kept(SqliteResultReader(path=self.path, now=self.clock.now))
+
+    def feedback(self) -> SqliteFeedbackStore:
+        return self.kept(SqliteFeedbackStore(path=self.path, now=self.clock.now))
+
+    async def kept_feedback(self) -> dict[str, Document]:
+        with closing(sqlite3.connect(self.path)) as connection:
+            rows = connection.execute("SELECT request_id, document FROM content_feedback")
+            return {request_id: from_json(document) for request_id, document in rows}
+
+    def students(self) -> SqliteStudentData:
+        return self.kept(SqliteStudentData(path=self.path))
 
     def count_writes(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         def total() -> int:
@@ -89,6 +124,16 @@ class FirestoreStores(Stores):
         return self.kept(
             FirestoreResultReader(project=self.project, now=self.clock.now, sleep=self.clock.sleep)
         )
+
+    def feedback(self) -> FirestoreFeedbackStore:
+        return self.kept(FirestoreFeedbackStore(project=self.project, sleep=self.clock.sleep))
+
+    async def kept_feedback(self) -> dict[str, Document]:
+        snapshots = AsyncClient(project=self.project).collection("content_feedback").stream()
+        return {snapshot.id: snapshot.to_dict() async for snapshot in snapshots}
+
+    def students(self) -> FirestoreStudentData:
+        return self.kept(FirestoreStudentData(project=self.project, sleep=self.clock.sleep))
 
     def count_writes(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         commits: list[Any] = []

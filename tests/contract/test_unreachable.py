@@ -9,6 +9,7 @@ import pytest
 
 from services.errors import ConfigurationError, ContentWorkerError, QueueUnavailable, StoreUnavailable
 from services.messaging.port import Message
+from services.storage.port import StudentDocument
 from tests.contract.queues import TOPIC, PubSubQueues, Queues, SqliteQueues
 from tests.contract.stores import MINUTE, NOON, FirestoreStores, SqliteStores, Stores, processing
 
@@ -97,12 +98,17 @@ def test_an_unreachable_store_is_reported_within_a_bounded_time(
     async def scenario() -> None:
         # Given
         store, reader = lost.store(), lost.reader()
+        feedback, students = lost.feedback(), lost.students()
         calls: list[Callable[[], Awaitable[object]]] = [
             lambda: store.claim("request-1", processing(), owner="w", now=NOON, lifetime=MINUTE),
             lambda: store.claim_debt("request-1", owner="w", now=NOON, lifetime=MINUTE),
             lambda: store.debts(1),
+            lambda: store.announce("request-1", processing()),
             lambda: reader.get("request-1"),
             lambda: reader.newest(1),
+            lambda: feedback.keep("request-1", {"rating": 5}),
+            lambda: students.find(["a1b2"]),
+            lambda: students.erase([StudentDocument(kind="result", request_id="request-1", status="failed")]),
         ]
 
         # When / Then

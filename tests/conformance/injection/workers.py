@@ -1,4 +1,4 @@
-"""One worker process: all its real parts, put together as `worker/wiring.py` does, on connections of its own."""
+"""One worker process: all its real parts, put together as `worker/wiring/` does, on connections of its own."""
 
 import asyncio
 import random

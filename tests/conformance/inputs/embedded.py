@@ -23,6 +23,7 @@ from tests.conformance.inputs.sample import Input
 from worker import wiring
 from worker.settings import Settings, load_settings
 from worker.summary import RunSummary
+from worker.wiring import models
 
 Event = MutableMapping[str, Any]
 
@@ -56,7 +57,7 @@ def _wired(hostile: Provider, asked: list[Asked]) -> Iterator[None]:
     providers = {"vertex": Overheard(hostile, asked), "mock": Overheard(MockProvider(), asked)}
     with ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, clear=True))
-        stack.enter_context(patch.object(wiring, "_providers", lambda _settings, _stack: providers))
+        stack.enter_context(patch.object(models, "providers_of", lambda _settings, _stack: providers))
         stack.enter_context(patch("worker.settler.retry_delay_seconds", lambda *_attempt, **_luck: 0))
         yield
 

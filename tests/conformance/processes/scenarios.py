@@ -11,6 +11,7 @@ from tests.conformance.processes.quota import QuotaHold, QuotaStorm
 from tests.conformance.processes.redelivery import Redelivery
 from tests.conformance.processes.report import Report
 from tests.conformance.processes.restart import Restart
+from tests.conformance.processes.tasks import Overlap, Tasks
 from tests.conformance.processes.terminate import Terminate
 from tests.emulators.google import EmulatorHosts
 
@@ -49,6 +50,10 @@ SCENARIOS: dict[str, tuple[str, Sequence[Scenario]]] = {
     "quota": ("Use up the model's quota, with either policy for outages.", [QuotaStorm(), QuotaHold()]),
     "poison": ("Mix malformed and hostile messages into good ones.", [Poison()]),
     "redelivery": ("Deliver everything several times, also while it is worked on.", [Redelivery()]),
+    "tasks": (
+        "Share the queue among tasks of one execution, and among executions that overlap.",
+        [Tasks(), Overlap()],
+    ),
 }
 
 

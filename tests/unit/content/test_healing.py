@@ -133,7 +133,7 @@ def test_a_debt_is_repaid_by_a_live_answer_which_keeps_how_the_old_one_came_abou
     store = MemoryStore()
     old = owing(store)
     # When its debt is repaid
-    assert heal(healing(store), old) == Settled(outcome="healed")
+    assert heal(healing(store), old) == Settled(outcome="healed", cost_usd=0.01)
     # Then the better one is there, in two writes
     stored = store.documents[ID]
     assert store.writes == ["claim_debt", "complete"]
@@ -196,7 +196,7 @@ def test_a_lesson_is_never_replaced_by_something_worse_and_its_debt_is_written_o
     store = MemoryStore()
     old = owing(store)
     # When the new answer is none
-    assert heal(healing(store, FunctionPipeline(new)), old) == Settled(outcome="kept")
+    assert heal(healing(store, FunctionPipeline(new)), old) == Settled(outcome="kept", cost_usd=0.01)
     # Then it stays as it was, and its question is not kept any longer
     del old["debt"]
     assert store.documents[ID] == {**old, "attempt": 2}

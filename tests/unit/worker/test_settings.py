@@ -67,3 +67,13 @@ def test_the_readme_lists_every_variable() -> None:
     readme = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
     # Then no variable is missing from it
     assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in readme] == []
+
+
+def test_the_newline_that_ends_a_file_is_no_part_of_a_secret() -> None:
+    settings = load_settings(
+        worker_student_key="a key of 16 chars\n", worker_api_keys=" web:0123456789abcdef\n"
+    )
+    assert settings.worker_student_key is not None
+    assert settings.worker_api_keys is not None
+    assert settings.worker_student_key.get_secret_value() == "a key of 16 chars"
+    assert settings.worker_api_keys.get_secret_value() == "web:0123456789abcdef"

@@ -48,6 +48,25 @@ def test_an_unknown_cost_is_never_reported_as_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("execution", "task_index", "beginning"),
+    [
+        ("content-worker-abc12", 2, "task 2 of content-worker-abc12: drained after 4.2 s, "),
+        ("content-worker-abc12", 0, "task 0 of content-worker-abc12: drained after 4.2 s, "),
+        ("content-worker-abc12", None, "content-worker-abc12: drained after 4.2 s, "),
+        (None, None, "drained after 4.2 s, "),
+    ],
+)
+def test_the_line_begins_with_the_task_of_the_execution_that_it_is_about(
+    execution: str | None, task_index: int | None, beginning: str
+) -> None:
+    summary = RunSummary(seconds=4.25, execution=execution, task_index=task_index, image_digest="sha256:0123")
+    assert summary.line().startswith(beginning)
+    told = summary.as_json()
+    assert (told["execution"], told["task_index"]) == (execution, task_index)
+    assert told["image_digest"] == "sha256:0123"
+
+
+@pytest.mark.parametrize(
     ("ending", "bugs", "waiting_for_store", "code"),
     [
         ("drained", 0, 0, 0),
@@ -58,6 +77,7 @@ def test_an_unknown_cost_is_never_reported_as_nothing() -> None:
         ("configuration", 0, 0, 78),
         ("drained", 1, 0, 1),
         ("outage", 1, 0, 1),
+        ("crashed", 0, 0, 1),
     ],
 )
 def test_the_exit_code_tells_an_outage_a_bug_and_a_configuration_apart(

@@ -1,0 +1,1 @@
+"""Learning from what became of results: what people think of them."""

@@ -1,0 +1,169 @@
+"""Faults of a push that the real parts do not show."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from services.content.failures import failure
+from services.errors import ConfigurationError, QueueUnavailable
+from services.messaging.port import Message
+from tests.builders import NOON, message_bytes
+from tests.unit.worker.web.calling import call
+from worker.handler import Handled
+from worker.lease import InFlight, LeaseKeeper
+from worker.settlement import Action, Settlement
+from worker.settler import Settler
+from worker.web.answers import Answer, HttpError
+from worker.web.pushing import Push, PushedQueue
+
+Work = Callable[[InFlight], Awaitable[Handled]]
+
+
+class Handler:
+    """Handles messages by a function."""
+
+    def __init__(self, work: Work) -> None:
+        self.handle = work
+
+
+class Publisher:
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+        self.published: list[Message] = []
+
+    async def publish(self, _topic: str, messages: Sequence[Message]) -> Sequence[str]:
+        if self._error is not None:
+            raise self._error
+        self.published += messages
+        return ["m"] * len(messages)
+
+
+def push(work: Work, *, publisher: Publisher | None = None, **changes: Any) -> Push:
+    queue = PushedQueue()
+    settler = Settler(queue=queue, publisher=publisher or Publisher(), dead_letter_topic="dead")
+    leases = LeaseKeeper(queue, lease_seconds=60)
+    parts = {"concurrency": 2, "seconds": 60.0, "clock": lambda: 0.0, "now": lambda: NOON, **changes}
+    return Push(handler=Handler(work), settler=settler, leases=leases, **parts)  # type: ignore[arg-type]
+
+
+def handled(action: Action, **changes: Any) -> Work:
+    async def work(_message: InFlight) -> Handled:
+        return Handled(settlement=Settlement(action=action, reason="because", detail="why"), **changes)
+
+    return work
+
+
+def answer(endpoint: Push) -> Answer:
+    return asyncio.run(endpoint(call(message_bytes())))
+
+
+LETTER = Message(data=b"bytes")
+
+
+def test_what_is_done_is_acknowledged_and_what_is_to_be_retried_is_not() -> None:
+    assert answer(push(handled(Action.ACK))).status == 204
+    retried = answer(push(handled(Action.RETRY)))
+    assert (retried.status, retried.body) == (
+        503,
+        {"error": {"kind": "because", "message": "why", "fix": "Send the same request again later."}},
+    )
+    assert int(retried.headers["Retry-After"]) >= 10
+
+
+def test_a_hopeless_message_is_acknowledged_once_its_letter_is_published() -> None:
+    publisher = Publisher()
+    assert answer(push(handled(Action.DEAD_LETTER, dead_letter=LETTER), publisher=publisher)).status == 204
+    assert publisher.published == [LETTER]
+
+
+@pytest.mark.parametrize("error", [QueueUnavailable("away"), ConfigurationError("no topic", fix="make it")])
+def test_without_its_letter_a_hopeless_message_comes_again(error: Exception) -> None:
+    endpoint = push(handled(Action.DEAD_LETTER, dead_letter=LETTER), publisher=Publisher(error))
+    with pytest.raises(HttpError) as caught:
+        answer(endpoint)
+    assert caught.value.status == 503
+
+
+def test_a_bug_keeps_the_message_and_is_told_by_kind_and_place_alone() -> None:
+    async def broken(_message: InFlight) -> Handled:
+        raise ValueError("words of a student")
+
+    with capture_logs() as logs, pytest.raises(HttpError) as caught:
+        answer(push(broken))
+    assert caught.value.status == 500
+    (told,) = [line for line in logs if line["event"] == "message.crashed"]
+    assert "ValueError at " in told["cause"]
+    assert "words of a student" not in str(logs) + caught.value.message
+
+
+def test_a_bug_that_was_counted_is_told_too() -> None:
+    counted = failure(stage="content", kind="bug", message="ValueError at x.py:1", now=NOON)
+    with capture_logs() as logs:
+        assert answer(push(handled(Action.RETRY, failure=counted))).status == 503
+    assert [line["cause"] for line in logs if line["event"] == "message.crashed"] == ["ValueError at x.py:1"]
+
+
+def test_a_lost_claim_has_the_message_come_again_for_the_new_owners_answer() -> None:
+    async def loses(message: InFlight) -> Handled:
+        message.claim_lost = True
+        assert message.task is not None
+        message.task.cancel()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(HttpError) as caught:
+        answer(push(loses))
+    assert (caught.value.status, caught.value.kind) == (503, "claim_lost")
+
+
+def test_what_takes_too_long_is_ended_and_comes_again() -> None:
+    let_go: list[bool] = []
+
+    async def stuck(_message: InFlight) -> Handled:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            let_go.append(True)
+        raise AssertionError
+
+    with pytest.raises(HttpError) as caught:
+        answer(push(stuck, seconds=0.01))
+    assert (caught.value.status, caught.value.kind, let_go) == (503, "out_of_time", [True])
+
+
+def test_a_slot_is_free_again_however_its_message_ended() -> None:
+    async def broken(_message: InFlight) -> Handled:
+        raise ValueError
+
+    endpoint = push(broken, concurrency=1)
+    for _ in range(3):
+        with pytest.raises(HttpError) as caught:
+            answer(endpoint)
+        assert caught.value.status == 500
+
+
+def test_claims_are_kept_alive_although_a_renewal_has_crashed() -> None:
+    turns = itertools.count()
+    renewed = asyncio.Event()
+
+    async def sleep(_seconds: float) -> None:
+        await asyncio.sleep(0)
+        match next(turns):
+            case 0:
+                raise ValueError("a bug")
+            case 3:
+                renewed.set()
+
+    async def run() -> None:
+        endpoint = push(handled(Action.ACK))
+        endpoint._leases = LeaseKeeper(PushedQueue(), lease_seconds=60, sleep=sleep)
+        async with endpoint.renewing():
+            await asyncio.wait_for(renewed.wait(), timeout=10)
+
+    with capture_logs() as logs:
+        asyncio.run(run())
+    assert [line["event"] for line in logs] == ["leases.crashed"]
