@@ -3,6 +3,7 @@
 #   docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges -e GOOGLE_CLOUD_PROJECT=… content-worker
 # For a build that can be repeated later, name the base by its digest:
 #   docker build --build-arg PYTHON_IMAGE=python:3.13-slim@sha256:… -t content-worker .
+# To have the commit written on it, which changes no layer: --build-arg REVISION="$(git rev-parse HEAD)"
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
@@ -45,3 +46,6 @@ ENV PATH=/opt/worker/bin:$PATH \
 USER 10001:10001
 ENTRYPOINT ["content-worker"]
 CMD ["run"]
+# Last, so that another commit is another label and nothing else.
+ARG REVISION=""
+LABEL org.opencontainers.image.revision="${REVISION}"

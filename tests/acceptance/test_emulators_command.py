@@ -1,15 +1,33 @@
 """`content-worker emulators`: everything starts, a command can run against it, everything stops."""
 
+import os
 import signal
 import socket
+import subprocess
 import sys
 
 import pytest
 
-from tests.acceptance.running import content_worker, environment, started
+from tests.acceptance.running import TIMEOUT_SECONDS, command, content_worker, environment, started
 from tests.emulators.google import EmulatorHosts
 
 pytestmark = pytest.mark.emulators
+
+
+HAS_WORK_LEFT = """
+import os, signal, socket
+
+def listens(name):
+    host, port = os.environ[f"{name}_EMULATOR_HOST"].split(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
+
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+print("begun", flush=True)
+signal.sigwait({signal.SIGTERM})
+print(all(listens(name) for name in ("PUBSUB", "FIRESTORE", "VERTEX") for _ in range(200)))
+"""
+"""A command that would give its work back before it ends. The many looks are for an emulator that is just going."""
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +75,46 @@ def test_without_a_command_the_export_lines_are_printed_and_a_signal_stops_every
     # Then nothing of them is left
     assert not any(map(is_listening, hosts))
     assert process.returncode in (0, 128 + number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_reaches_the_command_and_the_emulators_stay_until_it_has_ended(
+    number: signal.Signals,
+) -> None:
+    # Given a command against the emulators, in a session of its own as under a terminal
+    arguments = command(["emulators", "--", sys.executable, "-c", HAS_WORK_LEFT])
+    with subprocess.Popen(
+        arguments, env=environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        # When a terminal sends Ctrl-C to all processes, or an orchestrator SIGTERM to the first
+        if number is signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        said, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+    # Then the command was asked to end, found its emulators still there, and its exit code counts
+    assert (process.returncode, said) == (0, "True\n")
+
+
+def test_emulators_that_the_environment_names_are_used_and_stay() -> None:
+    # Given emulators in another terminal, of some project
+    with started("emulators", env=environment()) as outer:
+        assert outer.stdout is not None
+        lines = []
+        for line in outer.stdout:
+            if line.startswith("#"):
+                break
+            lines.append(line.removeprefix("export ").strip())
+        exports = {**dict(line.split("=", 1) for line in lines), "GOOGLE_CLOUD_PROJECT": "some-project"}
+        # When a command is run against emulators with their variables set
+        ran = content_worker("emulators", "--", "env", env={**environment(), **exports})
+        # Then it has got these, and they are still there afterwards
+        assert ran.code == 0, ran.everything
+        assert set(ran.stdout.splitlines()) >= {f"{name}={value}" for name, value in exports.items()}
+        hosts = [value for name, value in exports.items() if name.endswith("_EMULATOR_HOST")]
+        assert len(hosts) == 3
+        assert all(map(is_listening, hosts))
+        outer.terminate()
+        outer.communicate(timeout=TIMEOUT_SECONDS)

@@ -5,13 +5,10 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 
-from tests.emulators.google import EmulatorsUnavailable, GoogleEmulators
-from tests.emulators.vertex_process import VertexProcess
-
-PROJECT = "local-emulators"
+from tests.emulators.google import EmulatorsUnavailable
+from tests.emulators.local_cloud import local_cloud
 
 
 def main(command: Sequence[str]) -> int:
@@ -20,33 +17,26 @@ def main(command: Sequence[str]) -> int:
     # processes to ignore Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with ExitStack() as running:
+    try:
+        with local_cloud() as exports:
+            return _run(command, {**os.environ, **exports}) if command else _wait(exports)
+    except EmulatorsUnavailable as error:
+        print(f"emulators: {error}", file=sys.stderr)
+        return 69  # EX_UNAVAILABLE of sysexits.h
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    with subprocess.Popen(command, env=environment) as process:
         try:
-            hosts = running.enter_context(GoogleEmulators())
-        except EmulatorsUnavailable as error:
-            print(f"emulators: {error}", file=sys.stderr)
-            return 69  # EX_UNAVAILABLE of sysexits.h
-        vertex = running.enter_context(VertexProcess())
-        exports = {
-            "WORKER_BACKEND": "google",
-            "GOOGLE_CLOUD_PROJECT": PROJECT,
-            "PUBSUB_EMULATOR_HOST": hosts.pubsub,
-            "FIRESTORE_EMULATOR_HOST": hosts.firestore,
-            "VERTEX_EMULATOR_HOST": vertex.host,
-        }
-        environment = {**os.environ, **exports}
-        subprocess.run(
-            [sys.executable, "-m", "worker", "provision"],
-            env=environment,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        if command:
-            return subprocess.run(command, env=environment).returncode
-        return _wait(exports)
+            code = process.wait()
+        except (KeyboardInterrupt, SystemExit):
+            # It may give its work back first, and needs the emulators for that.
+            process.terminate()
+            code = process.wait()
+    return code if code >= 0 else 128 - code
 
 
-def _wait(exports: dict[str, str]) -> int:
+def _wait(exports: Mapping[str, str]) -> int:
     for name, value in exports.items():
         print(f"export {name}={shlex.quote(value)}")
     print("# Paste these lines into another terminal. Ctrl-C stops the emulators.", flush=True)

@@ -3,10 +3,11 @@
     with GoogleEmulators() as hosts:
         ...  # hosts.pubsub and hosts.firestore are "127.0.0.1:PORT"
 
-Emulators that `PUBSUB_EMULATOR_HOST` and `FIRESTORE_EMULATOR_HOST` name already are used as they are.
-Otherwise they come out of the installed Cloud SDK (`CLOUDSDK_ROOT`, or where `gcloud` on PATH lies) and run
-under Java, or else out of the image `google/cloud-sdk:emulators` under Docker. Only loopback addresses are
-listened on.
+The first of three ways that there is, for each of them:
+1. the one that `PUBSUB_EMULATOR_HOST` or `FIRESTORE_EMULATOR_HOST` names already, used as it is;
+2. the installed Cloud SDK's (`CLOUDSDK_ROOT`, or where `gcloud` on PATH lies), under Java;
+3. the one in the image `google/cloud-sdk:emulators`, under Docker.
+Only loopback addresses are listened on.
 """
 
 import atexit
@@ -21,13 +22,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
-START_TIMEOUT_SECONDS = 300.0  # a first start under Docker downloads the image
+START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 15.0
 POLL_SECONDS = 0.05
 LOOPBACK = "127.0.0.1"
-IMAGE = "google/cloud-sdk:emulators"
-PORT_IN_CONTAINER = 8085
 FIRESTORE_MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 
 # The emulator runs behind a shell that waits for the end of its input: when the process that started it is
@@ -54,11 +54,31 @@ class EmulatorHosts:
     firestore: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Container:
+    """How Docker runs an emulator: its name in `gcloud emulators`, and what it logs once it listens."""
+
+    emulator: str
+    ready: str
+
+
+class Running(Protocol):
+    """An emulator that somebody started."""
+
+    host: str
+
+    def failure(self) -> str | None:
+        """Why it is not running any more, if it is not."""
+
+    def stop(self) -> None:
+        """End it, and return when it is gone."""
+
+
 class GoogleEmulators:
     """Starts both emulators and stops them again. Raises `EmulatorsUnavailable` when there is no way to."""
 
     def __init__(self) -> None:
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, Running] = {}
 
     def start(self) -> EmulatorHosts:
         """Start what is not running yet and return when both answer; on failure nothing is left behind."""
@@ -79,8 +99,8 @@ class GoogleEmulators:
         """Stop what `start` started, and wait until it is gone."""
         atexit.unregister(self.stop)
         while self._running:
-            _, process = self._running.popitem()
-            _stop(process)
+            _, emulator = self._running.popitem()
+            emulator.stop()
 
     def __enter__(self) -> EmulatorHosts:
         return self.start()
@@ -90,44 +110,66 @@ class GoogleEmulators:
     ) -> None:
         self.stop()
 
-    def _start(self, command: Callable[[int], Sequence[str]]) -> str:
+    def _start(self, command: Callable[[int], Sequence[str] | Container]) -> str:
         port = free_port()
-        host = f"{LOOPBACK}:{port}"
-        self._running[host] = subprocess.Popen(
-            ["sh", "-c", UNTIL_INPUT_ENDS, "sh", *command(port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        return host
+        way = command(port)
+        emulator = _in_docker(way) if isinstance(way, Container) else _Process(way, f"{LOOPBACK}:{port}")
+        self._running[emulator.host] = emulator
+        return emulator.host
 
     def _wait_until_ready(self, host: str) -> None:
         give_up = time.monotonic() + START_TIMEOUT_SECONDS
         while not _answers(host):
-            process = self._running.get(host)
-            if process and process.poll() is not None:
-                raise EmulatorsUnavailable(f"An emulator ended at once: {process.args!r}.")
+            emulator = self._running.get(host)
+            if emulator and (reason := emulator.failure()):
+                raise EmulatorsUnavailable(f"An emulator ended at once: {reason}.")
             if time.monotonic() > give_up:
                 raise EmulatorsUnavailable(f"No emulator answers on {host}.")
             time.sleep(POLL_SECONDS)
 
 
-def pubsub_command(port: int) -> Sequence[str]:
-    """What runs the Pub/Sub emulator on this loopback port."""
+class _Process:
+    """An emulator of the installed Cloud SDK."""
+
+    def __init__(self, command: Sequence[str], host: str) -> None:
+        self.host = host
+        self._process = subprocess.Popen(
+            ["sh", "-c", UNTIL_INPUT_ENDS, "sh", *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def failure(self) -> str | None:
+        code = self._process.poll()
+        return None if code is None else f"exit code {code} of {self._process.args!r}"
+
+    def stop(self) -> None:
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            self._process.wait(STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+def pubsub_command(port: int) -> Sequence[str] | Container:
+    """What runs the Pub/Sub emulator on this loopback port; a container chooses its port itself."""
     jars = sorted(_sdk().glob("platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"))
     if jars and shutil.which("java"):
         return ["java", "-jar", str(jars[-1]), f"--host={LOOPBACK}", f"--port={port}"]
-    return _container("pubsub", port)
+    return Container(emulator="pubsub", ready="Server started, listening on")
 
 
-def firestore_command(port: int) -> Sequence[str]:
-    """What runs the Firestore emulator on this loopback port."""
+def firestore_command(port: int) -> Sequence[str] | Container:
+    """What runs the Firestore emulator on this loopback port; a container chooses its port itself."""
     jar = _sdk() / "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar"
     if jar.exists() and shutil.which("java"):
         java = ["java", "-Duser.language=en", "-cp", str(jar), FIRESTORE_MAIN]
         return [*java, "start", f"--host={LOOPBACK}", f"--port={port}"]
-    return _container("firestore", port)
+    return Container(emulator="firestore", ready="Dev App Server is now running")
 
 
 def free_port() -> int:
@@ -143,20 +185,10 @@ def _sdk() -> Path:
     return Path(root) if root else Path(shutil.which("gcloud") or "").resolve().parent.parent
 
 
-def _container(emulator: str, port: int) -> Sequence[str]:
-    daemon = ["docker", "info"]
-    if not shutil.which("docker") or subprocess.run(daemon, capture_output=True, check=False).returncode:
-        raise EmulatorsUnavailable(MISSING)
-    docker = ["docker", "run", "--rm", "--init", f"--publish={LOOPBACK}:{port}:{PORT_IN_CONTAINER}", IMAGE]
-    return [
-        *docker,
-        "gcloud",
-        "beta",
-        "emulators",
-        emulator,
-        "start",
-        f"--host-port=0.0.0.0:{PORT_IN_CONTAINER}",
-    ]
+def _in_docker(container: Container) -> Running:
+    from tests.emulators.docker_emulator import DockerEmulator  # an import that only this way needs
+
+    return DockerEmulator(emulator=container.emulator, ready=container.ready)
 
 
 def _answers(host: str) -> bool:
@@ -165,13 +197,3 @@ def _answers(host: str) -> bool:
             return True
     except OSError:
         return False
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin:
-        process.stdin.close()
-    try:
-        process.wait(STOP_TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulators.google import (
+    Container,
     EmulatorHosts,
     EmulatorsUnavailable,
     GoogleEmulators,
@@ -120,20 +121,28 @@ def test_an_emulator_that_ends_at_once_is_not_waited_for(
         GoogleEmulators().start()
 
 
-def test_without_a_cloud_sdk_docker_runs_the_emulators_on_loopback(
+def test_without_a_cloud_sdk_docker_runs_the_emulators(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given: a Docker whose daemon answers
-    docker = tmp_path / "docker"
-    docker.write_text("#!/bin/sh\nexit 0\n")
-    docker.chmod(0o755)
     monkeypatch.setenv("CLOUDSDK_ROOT", os.fspath(tmp_path))
-    monkeypatch.setenv("PATH", os.fspath(tmp_path), prepend=os.pathsep)
+    assert pubsub_command(8801) == Container(emulator="pubsub", ready="Server started, listening on")
+    assert firestore_command(8802) == Container(emulator="firestore", ready="Dev App Server is now running")
 
-    # When
-    commands = [pubsub_command(8801), firestore_command(8802)]
 
-    # Then
-    assert [command[:2] for command in commands] == [["docker", "run"]] * 2
-    assert "--publish=127.0.0.1:8801:8085" in commands[0]
-    assert "--publish=127.0.0.1:8802:8085" in commands[1]
+@pytest.mark.emulators
+def test_docker_is_left_alone_where_emulators_run_or_are_installed(google_emulators: EmulatorHosts) -> None:
+    # Given a process of its own, as others in this one may have imported anything
+    script = "import sys\n" + START_AND_WAIT.replace("input()", "print('testcontainers' in sys.modules)")
+    installed = {name: value for name, value in os.environ.items() if not name.endswith("_EMULATOR_HOST")}
+    running = {
+        **installed,
+        "PUBSUB_EMULATOR_HOST": google_emulators.pubsub,
+        "FIRESTORE_EMULATOR_HOST": google_emulators.firestore,
+    }
+    for env in (running, installed):
+        # When the emulators are started
+        ran = subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True
+        )
+        # Then nothing of Docker's was imported
+        assert ran.stdout.endswith("\nFalse\n"), ran.stderr
