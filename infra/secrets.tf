@@ -1,0 +1,26 @@
+# The secrets, not their values: a value given to Terraform would stand in its state. Add them with
+#   openssl rand -base64 32 | gcloud secrets versions add content-worker-student-key --data-file=-
+
+locals {
+  secrets = {
+    student_key = "content-worker-student-key"
+    api_keys    = "content-worker-api-keys"
+  }
+}
+
+resource "google_secret_manager_secret" "this" {
+  for_each = local.secrets
+
+  project   = var.project_id
+  secret_id = each.value
+  labels    = local.labels
+
+  # A version destroyed by mistake can be had back for a week. Without its key nobody finds a student's data again.
+  version_destroy_ttl = "604800s"
+
+  replication {
+    auto {}
+  }
+
+  depends_on = [google_project_service.api]
+}
