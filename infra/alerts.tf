@@ -9,9 +9,9 @@ locals {
   starts_often    = can(regex("^\\*(/([1-9]|1[0-9]|20))?( \\*){4}$", var.schedule))
   silence_minutes = coalesce(var.silence_alert_minutes, local.starts_often ? 60 : 0)
 
-  # An execution may take this long and still succeed; a shorter silence means nothing.
+  # An execution may take this long and still succeed; a shorter silence means nothing. Cloud Monitoring takes whole minutes.
   longest_execution_seconds = var.task_timeout_seconds * (1 + var.max_retries) + 300
-  silence_seconds           = max(local.silence_minutes * 60, local.longest_execution_seconds)
+  silence_seconds           = 60 * max(local.silence_minutes, ceil(local.longest_execution_seconds / 60))
 
   # 84600: Cloud Monitoring looks back for 23.5 hours at most.
   watches_for_silence = local.silence_minutes > 0 && !var.schedule_paused && local.runs && local.silence_seconds <= 84600
@@ -263,7 +263,7 @@ resource "google_monitoring_alert_policy" "daily_cost" {
   user_labels           = local.labels
 
   conditions {
-    display_name = "More than $${var.daily_cost_alert_usd} in 24 hours"
+    display_name = "More than ${var.daily_cost_alert_usd} US dollars in 24 hours"
 
     condition_prometheus_query_language {
       query                     = "sum(${local.series.cost.day}) > ${var.daily_cost_alert_usd}"

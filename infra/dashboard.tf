@@ -5,10 +5,10 @@ locals {
 
   # Charts of Google's own metrics.
   gauges = [
-    { title = "Questions waiting", filter = "${local.of_requests} AND metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\"", aligner = "ALIGN_MAX", by = [] },
-    { title = "Age of the oldest question (s)", filter = "${local.of_requests} AND metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\"", aligner = "ALIGN_MAX", by = [] },
-    { title = "Dead letters waiting for a person", filter = "${local.of_dead_letters} AND metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\"", aligner = "ALIGN_MAX", by = [] },
-    { title = "Executions by result", filter = "${local.of_job} AND metric.type=\"run.googleapis.com/job/completed_execution_count\"", aligner = "ALIGN_DELTA", by = ["metric.label.result"] },
+    { title = "Questions waiting", filter = "${local.of_requests} AND metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\"", aligner = "ALIGN_MAX", by = "resource.label.subscription_id" },
+    { title = "Age of the oldest question (s)", filter = "${local.of_requests} AND metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\"", aligner = "ALIGN_MAX", by = "resource.label.subscription_id" },
+    { title = "Dead letters waiting for a person", filter = "${local.of_dead_letters} AND metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\"", aligner = "ALIGN_MAX", by = "resource.label.subscription_id" },
+    { title = "Executions by result", filter = "${local.of_job} AND metric.type=\"run.googleapis.com/job/completed_execution_count\"", aligner = "ALIGN_DELTA", by = "metric.label.result" },
   ]
 
   # Charts of what the worker logs.
@@ -30,7 +30,7 @@ locals {
             alignmentPeriod    = "300s"
             perSeriesAligner   = chart.aligner
             crossSeriesReducer = "REDUCE_SUM"
-            groupByFields      = chart.by
+            groupByFields      = [chart.by]
           }
         }
       }
@@ -41,28 +41,28 @@ locals {
     }],
   )
 
-  # Two charts in a row of 48 columns, the log below them.
-  chart_tiles = [for index, chart in local.charts : {
-    xPos   = index % 2 * 24
-    yPos   = floor(index / 2) * 16
-    width  = 24
-    height = 16
-    widget = {
-      title   = chart.title
-      xyChart = { dataSets = [{ plotType = "LINE", targetAxis = "Y1", timeSeriesQuery = chart.query }] }
-    }
-  }]
+  # Two charts in a row of 48 columns, the log below them. Zeros and empty lists are left out here because Google leaves them
+  # out of what it gives back: with them every plan would show a change.
+  chart_tiles = [for index, chart in local.charts : merge(
+    { for side, place in { xPos = index % 2 * 24, yPos = floor(index / 2) * 16 } : side => place if place > 0 },
+    {
+      width  = 24
+      height = 16
+      widget = {
+        title   = chart.title
+        xyChart = { dataSets = [{ plotType = "LINE", targetAxis = "Y1", timeSeriesQuery = chart.query }] }
+      }
+    },
+  )]
 
   log_tile = {
-    xPos   = 0
     yPos   = ceil(length(local.charts) / 2) * 16
     width  = 48
     height = 20
     widget = {
       title = "Warnings and errors"
       logsPanel = {
-        filter        = "${local.from_worker} AND (${local.our_names}) AND severity>=WARNING"
-        resourceNames = ["projects/${var.project_id}"]
+        filter = "${local.from_worker} AND (${local.our_names}) AND severity>=WARNING"
       }
     }
   }
@@ -73,7 +73,6 @@ resource "google_monitoring_dashboard" "this" {
 
   dashboard_json = jsonencode({
     displayName  = "Content worker"
-    labels       = local.labels
     mosaicLayout = { columns = 48, tiles = concat(jsondecode(jsonencode(local.chart_tiles)), [local.log_tile]) }
   })
 

@@ -51,6 +51,9 @@ resource "google_firestore_field" "expires_at" {
 
   # Empty: no index at all.
   index_config {}
+
+  # The results that outlive the infrastructure (see above) must still expire.
+  deletion_policy = "ABANDON"
 }
 
 resource "google_firestore_field" "unindexed_result" {

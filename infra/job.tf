@@ -60,6 +60,11 @@ resource "google_cloud_run_v2_job" "worker" {
     }
   }
 
+  # gcloud leaves its name and version; a plan after a deployment shows them as a change to be undone.
+  lifecycle {
+    ignore_changes = [client, client_version]
+  }
+
   # An execution that starts before its rights are there fails.
   depends_on = [
     google_project_iam_member.grant,

@@ -8,6 +8,9 @@ locals {
   dead_letter_topic        = "content-requests-dead"
   dead_letter_subscription = "content-requests-dead-review"
 
+  # Not a number where the variable is not well-formed: its own validation says so.
+  memory_mib = try(tonumber(trimsuffix(trimsuffix(var.memory, "Gi"), "Mi")) * (endswith(var.memory, "Gi") ? 1024 : 1), null)
+
   firestore_location = coalesce(var.firestore_location, var.region)
 
   # Pub/Sub's own account, which moves messages to the dead-letter topic when the worker cannot.

@@ -15,8 +15,10 @@ resource "google_secret_manager_secret" "this" {
   secret_id = each.value
   labels    = local.labels
 
-  # A version destroyed by mistake can be had back for a week. Without its key nobody finds a student's data again.
+  # Without its key nobody finds a student's data again. A version destroyed by mistake can be had back for a week; a secret
+  # that is deleted is gone at once, with all of them.
   version_destroy_ttl = "604800s"
+  deletion_protection = var.deletion_protection
 
   replication {
     auto {}

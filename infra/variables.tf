@@ -113,6 +113,15 @@ variable "cpu" {
     condition     = contains(["1", "2", "4", "8"], var.cpu)
     error_message = "cpu is 1, 2, 4 or 8."
   }
+
+  # Cloud Run's own bounds; it would refuse the job in the middle of an apply.
+  validation {
+    condition = try(
+      local.memory_mib >= lookup({ "4" = 2048, "8" = 4096 }, var.cpu, 512) && local.memory_mib <= 4096 * tonumber(var.cpu),
+      true,
+    )
+    error_message = "cpu and memory do not go together: 1 processor takes 512Mi to 4Gi, 2 take 512Mi to 8Gi, 4 take 2Gi to 16Gi, 8 take 4Gi to 32Gi."
+  }
 }
 
 variable "memory" {
@@ -236,7 +245,7 @@ variable "point_in_time_recovery" {
 }
 
 variable "deletion_protection" {
-  description = "Whether database, job and worker pool are protected from being deleted."
+  description = "Whether database, secrets, job and worker pool are protected from being deleted."
   type        = bool
   default     = true
 }
@@ -328,8 +337,8 @@ variable "silence_alert_minutes" {
   default     = null
 
   validation {
-    condition     = var.silence_alert_minutes == null || try(var.silence_alert_minutes == 0 || var.silence_alert_minutes >= 5 && var.silence_alert_minutes <= 1410, false)
-    error_message = "silence_alert_minutes is 0, or from 5 to 1410: Cloud Monitoring looks back for 23.5 hours at most."
+    condition     = var.silence_alert_minutes == null || try(var.silence_alert_minutes == 0 || var.silence_alert_minutes >= 5 && var.silence_alert_minutes <= 1410 && floor(var.silence_alert_minutes) == var.silence_alert_minutes, false)
+    error_message = "silence_alert_minutes is 0, or a whole number from 5 to 1410: Cloud Monitoring looks back for 23.5 hours at most."
   }
 }
 
@@ -342,7 +351,7 @@ variable "container_scanning" {
 }
 
 variable "github_repository" {
-  description = "Repository whose pushes to a branch are built and deployed. Connect it to Cloud Build in the console first. Null: no trigger."
+  description = "Repository whose pushes to a branch are built and deployed. Connect it to Cloud Build in the console first, in the same region (not global). Null: no trigger."
   type = object({
     owner  = string
     name   = string

@@ -12,7 +12,6 @@ resource "google_cloud_run_v2_worker_pool" "worker" {
 
   # By number, not by load: a worker that waits for models uses next to no processor.
   scaling {
-    scaling_mode          = "MANUAL"
     manual_instance_count = var.worker_pool_instances
   }
 
@@ -59,6 +58,11 @@ resource "google_cloud_run_v2_worker_pool" "worker" {
     content {
       use_default = true
     }
+  }
+
+  # As in job.tf.
+  lifecycle {
+    ignore_changes = [client, client_version]
   }
 
   depends_on = [

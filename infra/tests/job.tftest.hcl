@@ -158,6 +158,61 @@ run "a_key_that_changes_by_itself_is_refused" {
   expect_failures = [var.student_key_version]
 }
 
+run "the_key_without_which_nobody_finds_a_students_data_is_protected" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for secret in google_secret_manager_secret.this : secret.deletion_protection])
+    error_message = "Destroying a secret destroys all its versions at once."
+  }
+}
+
+run "little_memory_for_many_processors_is_refused" {
+  command = plan
+
+  variables {
+    cpu    = "4"
+    memory = "1Gi"
+  }
+
+  expect_failures = [var.cpu]
+}
+
+run "much_memory_for_few_processors_is_refused" {
+  command = plan
+
+  variables {
+    cpu    = "2"
+    memory = "8193Mi"
+  }
+
+  expect_failures = [var.cpu]
+}
+
+run "less_memory_than_a_job_may_have_is_refused" {
+  command = plan
+
+  variables {
+    memory = "256Mi"
+  }
+
+  expect_failures = [var.cpu]
+}
+
+run "memory_that_suits_the_processors_is_taken" {
+  command = plan
+
+  variables {
+    cpu    = "8"
+    memory = "32Gi"
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_job.worker[0].template[0].template[0].containers[0].resources[0].limits["memory"] == "32Gi"
+    error_message = "The most that 8 processors take."
+  }
+}
+
 run "settings_cannot_replace_what_terraform_sets" {
   command = plan
 

@@ -108,6 +108,20 @@ run "what_has_expired_goes" {
   }
 }
 
+run "results_expire_after_the_infrastructure_is_gone" {
+  command = plan
+
+  assert {
+    condition     = google_firestore_database.this.deletion_policy == "ABANDON"
+    error_message = "Destroying the infrastructure must leave the results."
+  }
+
+  assert {
+    condition     = alltrue([for field in google_firestore_field.expires_at : field.deletion_policy == "ABANDON"])
+    error_message = "Results that are left must still expire: their TTL policy must be left, too."
+  }
+}
+
 run "results_are_found_by_status" {
   command = plan
 

@@ -148,6 +148,53 @@ run "silence_that_an_execution_may_need_means_nothing" {
   }
 }
 
+run "silence_is_told_in_whole_minutes" {
+  command = plan
+
+  variables {
+    task_timeout_seconds = 7201
+  }
+
+  assert {
+    condition     = google_monitoring_alert_policy.failed_executions.conditions[1].condition_absent[0].duration == "14760s"
+    error_message = "Cloud Monitoring refuses a duration that is no multiple of a minute: it must be rounded up."
+  }
+}
+
+run "a_fraction_of_a_minute_is_refused" {
+  command = plan
+
+  variables {
+    silence_alert_minutes = 90.5
+  }
+
+  expect_failures = [var.silence_alert_minutes]
+}
+
+run "alerts_name_figures_and_not_how_they_are_made" {
+  command = plan
+
+  variables {
+    daily_cost_alert_usd = 7
+  }
+
+  assert {
+    condition     = google_monitoring_alert_policy.daily_cost.conditions[0].display_name == "More than 7 US dollars in 24 hours"
+    error_message = "The name of the condition is what people read first: it must have the figure in it."
+  }
+
+  assert {
+    condition = !strcontains(jsonencode([
+      google_monitoring_alert_policy.oldest_unacked,
+      google_monitoring_alert_policy.dead_letters,
+      google_monitoring_alert_policy.failed_executions,
+      google_monitoring_alert_policy.degraded_share,
+      google_monitoring_alert_policy.daily_cost,
+    ]), "$${")
+    error_message = "A doubled dollar sign before a brace is not filled in."
+  }
+}
+
 run "nobody_told_is_pointed_out" {
   command = plan
 
@@ -184,7 +231,17 @@ run "the_dashboard_shows_queue_answers_cost_executions_and_the_log" {
   }
 
   assert {
-    condition     = alltrue([for tile in jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles : tile.xPos + tile.width <= 48])
+    condition     = alltrue([for tile in jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles : try(tile.xPos, 0) + tile.width <= 48])
     error_message = "Tiles beyond the last column are refused."
+  }
+
+  assert {
+    condition     = length(distinct([for tile in jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles : "${try(tile.xPos, 0)} ${try(tile.yPos, 0)}"])) == 10
+    error_message = "No tile may hide another."
+  }
+
+  assert {
+    condition     = length(regexall(":(0|\\[\\]|\\{\\}|null|\"\")[,}]", google_monitoring_dashboard.this.dashboard_json)) == 0
+    error_message = "Google leaves zeros and empty values out of what it gives back: with them every plan would show a change."
   }
 }

@@ -191,6 +191,24 @@ def test_every_alert_names_its_section_of_the_operations_guide() -> None:
     assert {name: anchors for name, anchors in named.items() if len(anchors) != 1} == {}
 
 
+def test_a_deployment_by_gcloud_leaves_nothing_for_the_next_plan_to_undo() -> None:
+    # Given what gcloud writes into everything that it deploys
+    written = {"client", "client_version"}
+    bodies = {
+        kind: body
+        for name in ("job.tf", "worker_pool.tf")
+        for (kind, _), body in resources(source(name)).items()
+    }
+
+    for kind in ("google_cloud_run_v2_job", "google_cloud_run_v2_worker_pool"):
+        # When
+        ignored = re.search(r"ignore_changes = \[(.*?)\]$", bodies[kind], flags=re.MULTILINE)
+
+        # Then
+        assert ignored, f"{kind} ignores nothing"
+        assert written <= set(ignored[1].split(", "))
+
+
 def test_nothing_is_given_to_the_public_and_nobody_gets_a_basic_role() -> None:
     # Given all text that is not a comment or a message for people
     grants = source("iam.tf")
