@@ -37,8 +37,8 @@ resource "google_firestore_database" "this" {
 }
 
 # A collection with an index on a time that only grows takes about 500 writes a second
-# (https://cloud.google.com/firestore/docs/best-practices). created_at of results keeps its index, because `results` and
-# `report` ask for the newest: above some 250 messages a second, two writes each, that index has to go.
+# (https://cloud.google.com/firestore/docs/best-practices). created_at of results keeps its index, because `results`
+# asks for the newest: above some 250 messages a second, two writes each, that index has to go.
 resource "google_firestore_field" "expires_at" {
   for_each = toset(local.expiring_collections)
 

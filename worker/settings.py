@@ -13,9 +13,24 @@ from services.errors import ConfigurationError
 
 DEFAULT_LADDER = "vertex:gemini-3.8-flash, vertex:gemini-3.5-flash-lite, mock"
 
-# A secret that came from a file often has the newline that ended it; it is no part of the secret.
-Secret = Annotated[SecretStr, AfterValidator(lambda secret: SecretStr(secret.get_secret_value().strip()))]
 
+def _stripped(secret: SecretStr) -> SecretStr:
+    # A secret that came from a file often has the newline that ended it; it is no part of the secret.
+    return SecretStr(secret.get_secret_value().strip())
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    # Under an empty or a short key anybody could try out which student a reference belongs to.
+    if len(secret.get_secret_value()) < LEAST_KEY_LENGTH:
+        raise ValueError(
+            f"it needs at least {LEAST_KEY_LENGTH} characters; make one by `openssl rand -base64 32`"
+        )
+    return secret
+
+
+LEAST_KEY_LENGTH = 16
+Secret = Annotated[SecretStr, AfterValidator(_stripped)]
+StudentKey = Annotated[Secret, AfterValidator(_long_enough)]
 ResourceId = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$")]
 
 
@@ -82,7 +97,7 @@ class Settings(BaseSettings):
         description="When no model answers: `degrade` to the mock, or `hold` messages in the queue and exit 75.",
     )
     worker_result_ttl_days: int = Field(30, ge=1, le=3650, description="Results expire after this many days.")
-    worker_student_key: Secret | None = Field(
+    worker_student_key: StudentKey | None = Field(
         None, description="Secret key of the student hash; without it references change with every process."
     )
     worker_former_student_keys: Secret | None = Field(

@@ -25,6 +25,7 @@ MIN_BACKOFF = {"seconds": 10}
 MAX_BACKOFF = {"seconds": 600}
 SUBSCRIPTION_DEFAULTS: dict[str, Any] = {
     "ack_deadline_seconds": 60,
+    # The most that the emulator takes. Terraform keeps dead letters for 31 days, the most that Pub/Sub takes.
     "message_retention_duration": {"seconds": 7 * 24 * 3600},
     "expiration_policy": {},  # without a ttl: never, however long no worker runs
 }

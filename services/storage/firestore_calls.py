@@ -152,7 +152,7 @@ class Firestore:
             case exceptions.Unauthorized() | RefreshError():
                 return ConfigurationError("The Google credentials are not valid any more.", fix=LOG_IN)
             case exceptions.FailedPrecondition():
-                fix = "It must be in Native mode and have the indexes that infra/ declares: run terraform apply."
+                fix = "It must be in Native mode and have the indexes that infra/firestore.tf and the README name."
                 return ConfigurationError(f"{self} cannot answer: {exc.message}.", fix=fix)
             case exceptions.InvalidArgument():
                 return PermanentError(f"{self} refused a document: {exc.message}.")

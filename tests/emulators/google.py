@@ -24,6 +24,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+import click
+
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 15.0
 POLL_SECONDS = 0.05
@@ -42,8 +44,10 @@ MISSING = (
 )
 
 
-class EmulatorsUnavailable(RuntimeError):  # noqa: N818  # named as the errors of services.errors are
+class EmulatorsUnavailable(click.ClickException):  # named as the errors of services.errors are
     """The emulators cannot be started here; the message says what to install."""
+
+    exit_code = 69  # EX_UNAVAILABLE of sysexits.h
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

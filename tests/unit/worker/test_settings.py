@@ -77,3 +77,10 @@ def test_the_newline_that_ends_a_file_is_no_part_of_a_secret() -> None:
     assert settings.worker_api_keys is not None
     assert settings.worker_student_key.get_secret_value() == "a key of 16 chars"
     assert settings.worker_api_keys.get_secret_value() == "web:0123456789abcdef"
+
+
+@pytest.mark.parametrize("key", [" ", "\n", "fifteen letters", "fifteen letters\n"])
+def test_a_student_key_that_could_be_guessed_is_refused_and_not_quoted(key: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"WORKER_STUDENT_KEY.*16 characters") as caught:
+        load_settings(worker_student_key=key)
+    assert "fifteen" not in str(caught.value)
