@@ -43,12 +43,21 @@ def announced(document: Document, *, attempt: int = 0) -> dict[str, Any]:
 def announced_again(stored: Document, document: Document) -> dict[str, Any] | None:
     """What an announcement puts in the place of a document that exists; None where that stays as it is.
 
-    Only what has failed by another message gives way: its failures are over, its age and its attempts remain.
+    What has expired gives way, and what has failed by another message: its failures are over, its age and its
+    attempts remain.
     """
+    if is_over(stored, now=document["created_at"]):
+        return announced(document)
     if stored["status"] != FAILED or _is_of_same_message(stored, document):
         return None
     again = announced(document, attempt=stored["attempt"])
     return {**again, **{name: stored[name] for name in ("created_at",) if name in stored}}
+
+
+def is_over(stored: Document, *, now: datetime) -> bool:
+    """Whether this was a result that nobody can read any more, although the database has not removed it yet."""
+    expires_at = stored.get("expires_at")
+    return stored["status"] != PROCESSING and expires_at is not None and bool(expires_at <= now)
 
 
 def claimed(document: Document, lease: Document, *, attempt: int = 1) -> dict[str, Any]:
@@ -59,8 +68,11 @@ def claimed(document: Document, lease: Document, *, attempt: int = 1) -> dict[st
 def taken_over(stored: Document, document: Document, lease: Document) -> dict[str, Any]:
     """What replaces a document that `claim_existing` lets go: its age and the count of its attempts remain.
 
-    So do its failures, unless it has failed for good: then a person has sent it again, and they are over.
+    So do its failures, unless it has failed for good: then a person has sent it again, and they are over. Of one that
+    has expired nothing remains.
     """
+    if is_over(stored, now=lease["renewed_at"]):
+        return claimed(document, lease)
     kept = ["created_at"] if stored["status"] == FAILED else ["created_at", "failures"]
     taken = claimed(document, lease, attempt=stored["attempt"] + 1)
     return {**taken, **{name: stored[name] for name in kept if name in stored}}
@@ -74,6 +86,8 @@ def claim_existing(
     A lease of this very owner, dead or alive, is an earlier call's write whose answer was lost.
     """
     document = stored.document
+    if is_over(document, now=now):
+        return None
     if document["status"] == FAILED and not _is_of_same_message(document, wanted):
         return None
     if document["status"] != PROCESSING:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import httpx
 import pytest
 from google.pubsub_v1 import PublisherAsyncClient, types
 
-from tests.acceptance.http_serving import CloudProject, Served, at_once
+from tests.acceptance.http_serving import LOOPBACK, CloudProject, Served, at_once
 from tests.builders import message_bytes
 from tests.emulators.google import EmulatorHosts
 from tests.emulators.vertex_faults import Rule
@@ -237,6 +238,38 @@ def test_keys_do_not_apply_to_pushes(cloud: CloudProject) -> None:
     served = cloud.serve("push", WORKER_API_KEYS="app:the-secret-of-the-app", WORKER_API_RATE_PER_MINUTE="1")
     assert [as_wrapped(served, question(1)).status_code for _ in range(2)] == [204, 204]
     assert served.get("/").status_code == 405
+
+
+def test_a_push_is_finished_although_whoever_pushed_has_gone_away(cloud: CloudProject) -> None:
+    # Given a push whose work takes a while
+    cloud.models(Rule(latency_seconds=(0.5, 0.5)))
+    served = cloud.serve("push")
+    body = json.dumps(wrapped(question(1))).encode()
+    with socket.create_connection((LOOPBACK, served.port)) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        until_asked(cloud)
+    # When its connection is gone, then what is begun and paid for is finished
+    for _ in range(600):
+        if served.events("http.answered"):
+            break
+        threading.Event().wait(0.05)
+    assert [line["status"] for line in served.events("http.answered")] == [204]
+    assert cloud.documents()["q-001"]["status"] == "completed"
+    # And the redelivery is acknowledged, and costs nothing
+    asked = len(cloud.vertex.control.requests())
+    assert as_wrapped(served, question(1)).status_code == 204
+    assert len(cloud.vertex.control.requests()) == asked
+
+
+def test_a_push_that_breaks_off_leaves_nothing(cloud: CloudProject) -> None:
+    served = cloud.serve("push")
+    body = json.dumps(wrapped(question(1))).encode()
+    with socket.create_connection((LOOPBACK, served.port)) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:-1])
+    # What came of it is neither a result nor a dead letter, and the whole message is answered
+    assert as_wrapped(served, question(1)).status_code == 204
+    assert cloud.documents()["q-001"]["attempt"] == 1
+    assert cloud.waiting("content-requests-dead-review") == []
 
 
 def test_sigterm_lets_a_push_in_flight_finish(cloud: CloudProject) -> None:

@@ -82,6 +82,19 @@ def test_a_client_that_never_ends_its_body_does_not_keep_it_from_ending(submit: 
     assert "Traceback" not in submit.log
 
 
+def test_a_body_without_end_is_refused_and_the_connection_closed(submit: Served) -> None:
+    # Given a client that sends without end and never said how much
+    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    with socket.create_connection((LOOPBACK, submit.port), timeout=60) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        # When it goes on and on, then it cannot for long
+        with pytest.raises(ConnectionError):
+            client.sendall(chunk * 2_000)
+    # And a client that reads its answer gets one, whether it said how much it sends or not
+    for body in (b"x" * 4_000_000, iter([chunk] * 60)):
+        assert httpx.post(submit.url, content=body, timeout=60).status_code == 413
+
+
 def test_what_is_no_http_is_answered_and_not_quoted_in_the_log(submit: Served) -> None:
     with socket.create_connection((LOOPBACK, submit.port)) as client:
         client.sendall(b"words of a student\r\n\r\n")

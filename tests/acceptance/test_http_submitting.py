@@ -179,7 +179,7 @@ def test_bad_input_is_told_with_its_reason_and_leaves_nothing(cloud: CloudProjec
         (feedback.post({"request_id": "q-1", "rating": 6}), 400, "invalid_feedback"),
         (feedback.post({"request_id": "q-1", "rating": 1, "comment": "x" * 1001}), 400, "invalid_feedback"),
         (feedback.post(b"{"), 400, "invalid_feedback"),
-        (feedback.post(b" " * 9000), 413, "too_large"),
+        (feedback.post(b" " * 17_000), 413, "too_large"),
         (feedback.post({"request_id": "q-1", "rating": 3}), 404, "no_result"),
     ]
     for answer, status, kind in refused:

@@ -243,3 +243,33 @@ def test_an_announced_request_costs_one_write_more(stores: Stores, monkeypatch: 
         assert writes() - announcing <= 3
 
     stores.run(scenario)
+
+
+def test_an_expired_result_that_the_database_still_has_is_made_anew(stores: Stores) -> None:
+    async def scenario() -> None:
+        # Given a result that nobody can read any more
+        store = stores.store()
+        claimed = await claim(store)
+        await store.complete(claimed, completed(message_id="m-1", created_at=NOON, expires_at=LATER))
+
+        # When its question is announced and claimed again, then both are as for a new one
+        await store.announce(REQUEST, word(message_id="m-2", created_at=LATER))
+        assert await stored(stores.reader()) == {**word(message_id="m-2", created_at=LATER), "attempt": 0}
+        again = await claim(store, owner="claim-b", message_id="m-2")
+        assert (again.created_at, again.failures) == (LATER, [])
+
+    stores.run(scenario)
+
+
+def test_an_expired_result_is_no_answer_to_a_question_that_was_not_announced(stores: Stores) -> None:
+    async def scenario() -> None:
+        # Given
+        store = stores.store()
+        claimed = await claim(store)
+        await store.complete(claimed, completed(message_id="m-1", created_at=NOON, expires_at=LATER))
+
+        # When, then
+        again = await claim(store, owner="claim-b", message_id="m-2")
+        assert (again.attempt, again.created_at) == (1, LATER)
+
+    stores.run(scenario)

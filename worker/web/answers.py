@@ -59,12 +59,13 @@ def come_again(kind: str, message: str, *, seconds: int, status: int = 503) -> H
 
 
 def http_error_of(error: ContentWorkerError) -> HttpError:
-    """What a client is told of an error raised on purpose. Only an operator learns what a setting has to do with it."""
+    """What a client is told of an error raised on purpose. Hosts, projects and settings are named in the log alone."""
     if isinstance(error, MessageDecodeError):
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if error.kind == "too_large" else HTTPStatus.BAD_REQUEST
         return HttpError(status, error.kind, error.message)
     if isinstance(error, TransientError):
-        return come_again(error.kind, error.message, seconds=RETRY_AFTER_SECONDS)
+        message = "Something that this service needs is away; its log says what."
+        return come_again(error.kind, message, seconds=RETRY_AFTER_SECONDS)
     if isinstance(error, ConfigurationError):
         return come_again(
             error.kind, "This service is not set up correctly; its log says what to mend.", seconds=60

@@ -1,8 +1,11 @@
 """Who is calling, where nobody has to say it: the address that is counted as one caller."""
 
-import ipaddress
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from worker.web.calls import Call
+
+HOUSEHOLD_BITS = 64
+"""Of an IPv6 address this much is given to a customer, who has all addresses behind it."""
 
 
 def caller_of(call: Call) -> str:
@@ -12,19 +15,23 @@ def caller_of(call: Call) -> str:
     `X-Forwarded-For`; what stands before that anybody may have written.
     """
     peer = call.peer or ""
-    seen_by_proxy = call.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    if seen_by_proxy and _is_address(seen_by_proxy) and not _is_public(peer):
-        return seen_by_proxy
-    return peer
+    address = _address(peer)
+    if address is None or not address.is_global:
+        seen_by_proxy = call.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        address = _address(seen_by_proxy) or address
+    return peer if address is None else _counted_as(address)
 
 
-def _is_address(text: str) -> bool:
+def _counted_as(address: IPv4Address | IPv6Address) -> str:
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(IPv6Network((int(address), HOUSEHOLD_BITS), strict=False))
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        ipaddress.ip_address(text)
+        address = ip_address(text)
     except ValueError:
-        return False
-    return True
-
-
-def _is_public(text: str) -> bool:
-    return _is_address(text) and ipaddress.ip_address(text).is_global
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

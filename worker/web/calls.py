@@ -13,6 +13,9 @@ BODY_SECONDS = 30.0
 SPARED_BYTES = 1024 * 1024
 """How much more than allowed is read and thrown away: a client that is cut off while it sends sees no answer."""
 
+_HANG_UP = {"Connection": "close"}
+"""Ends the connection after the answer: the server would read what is left of the body, though it had no end."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
@@ -33,7 +36,7 @@ async def body_of(call: Call, *, limit: int) -> bytes:
             return await _read(call, limit)
     except TimeoutError:
         message = f"The body did not arrive within {BODY_SECONDS:.0f} s."
-        raise HttpError(HTTPStatus.REQUEST_TIMEOUT, "slow_body", message) from None
+        raise HttpError(HTTPStatus.REQUEST_TIMEOUT, "slow_body", message, headers=_HANG_UP) from None
 
 
 async def json_body_of(call: Call, *, limit: int) -> bytes:
@@ -45,6 +48,13 @@ async def json_body_of(call: Call, *, limit: int) -> bytes:
             "unsupported_media_type",
             "The body is not said to be JSON.",
             fix="Send the header Content-Type: application/json.",
+        )
+    if call.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
+        raise HttpError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_encoding",
+            "The body is compressed.",
+            fix="Send it as it is, without Content-Encoding.",
         )
     return await body_of(call, limit=limit)
 
@@ -68,4 +78,4 @@ async def _read(call: Call, limit: int) -> bytes:
 
 def _too_large(limit: int) -> HttpError:
     message = f"The body is too large; at most {limit} bytes are accepted."
-    return HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", message)
+    return HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", message, headers=_HANG_UP)

@@ -10,9 +10,10 @@ from services.errors import ConfigurationError
 SHORTEST_SECRET = 16
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_SECRET = re.compile(r"[!-~]*")
 _FIX = (
     f"Set WORKER_API_KEYS to name:secret pairs, separated by commas; names of letters, digits and _.-, secrets of at "
-    f"least {SHORTEST_SECRET} characters without blanks, no name or secret twice. Without it IAM alone decides."
+    f"least {SHORTEST_SECRET} ASCII characters without blanks, no name or secret twice. Without it IAM alone decides."
 )
 
 
@@ -52,8 +53,8 @@ def _problem(name: str, secret: str, known: Mapping[str, str]) -> str | None:
         return "has no valid name before its colon"
     if len(secret) < SHORTEST_SECRET:
         return f"has a secret of fewer than {SHORTEST_SECRET} characters"
-    if any(character.isspace() for character in secret):
-        return "has a blank in its secret"
+    if not _SECRET.fullmatch(secret):  # no header could be relied on to bring it as it is written here
+        return "has a blank, or a character beyond ASCII, in its secret"
     if name in known:
         return "has the name of another one"
     return "has the secret of another one" if secret in known.values() else None

@@ -10,7 +10,10 @@ from worker.web.answers import Answer, HttpError
 from worker.web.calls import Call, json_body_of
 from worker.web.request_ids import no_result
 
-MAX_BYTES = 8 * 1024
+MAX_BYTES = 16 * 1024
+"""Room for the longest comment as the wordiest JSON writes it: twelve bytes a character, as \\ud83d\\ude00."""
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class GiveFeedback:
@@ -36,7 +39,7 @@ class GiveFeedback:
 def feedback_of(data: bytes) -> Feedback:
     """The opinion in a body. Raises `HttpError` naming every field that breaks a rule, and quoting none."""
     try:
-        return Feedback.model_validate_json(data)
+        return Feedback.model_validate_json(data.removeprefix(_BYTE_ORDER_MARK))
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
         message = "; ".join(": ".join([*map(str, one["loc"]), one["msg"]]) for one in problems)

@@ -42,16 +42,13 @@ def delivery_of(headers: Mapping[str, str], body: bytes, *, now: datetime) -> De
 
 def _unpacked(wrapped: Mapping[str, Any], data: bytes, body: bytes, now: datetime) -> Delivery:
     message = wrapped["message"]
-    attributes = message.get("attributes")
     attempt = wrapped.get("deliveryAttempt")
     return _delivery(
         data=data,
         message_id=message.get("messageId") or message.get("message_id"),
         body=body,
         publish_time=_time(message.get("publishTime") or message.get("publish_time"), now),
-        attributes={str(name): str(value) for name, value in attributes.items()}
-        if isinstance(attributes, dict)
-        else {},
+        attributes=_strings(message.get("attributes")),
         attempt=attempt if isinstance(attempt, int) and 0 <= attempt <= MAX_ATTEMPT else 0,
     )
 
@@ -66,7 +63,11 @@ def _delivery(
     attempt: int = 0,
 ) -> Delivery:
     # Without an id of its own a message is known by its bytes: so its redelivery is seen to be one.
-    known_as = str(message_id) if message_id else f"body-{hashlib.sha256(body).hexdigest()[:32]}"
+    known_as = (
+        message_id
+        if message_id and isinstance(message_id, str)
+        else f"body-{hashlib.sha256(body).hexdigest()[:32]}"
+    )
     return Delivery(
         message_id=known_as,
         lease_id="",
@@ -97,6 +98,11 @@ def _data(message: Mapping[str, Any]) -> bytes | None:
     """The message's bytes; none are the same as no field, as on Pub/Sub. None when they are not base64."""
     value = message.get("data")
     return b"" if value is None else _base64(value)
+
+
+def _strings(value: object) -> dict[str, str]:
+    """Attributes, which Pub/Sub has as strings alone: nothing else may reach a log or a dead letter by their way."""
+    return {k: v for k, v in value.items() if isinstance(v, str)} if isinstance(value, dict) else {}
 
 
 def _base64(value: object) -> bytes | None:

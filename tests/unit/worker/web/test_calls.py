@@ -82,13 +82,30 @@ def test_another_content_type_is_refused_with_what_to_send(media_type: str) -> N
     assert "Content-Type" in (caught.value.fix or "")
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, identity"])
+def test_a_compressed_body_is_refused_with_what_to_do(encoding: str) -> None:
+    with pytest.raises(HttpError) as caught:
+        asyncio.run(json_body_of(call(b"\x1f\x8b", headers={"content-encoding": encoding}), limit=9))
+    assert (caught.value.status, caught.value.kind) == (415, "unsupported_encoding")
+    assert "Content-Encoding" in (caught.value.fix or "")
+
+
+def test_a_body_that_is_said_not_to_be_compressed_is_taken() -> None:
+    assert asyncio.run(json_body_of(call(b"{}", headers={"content-encoding": "identity"}), limit=9)) == b"{}"
+
+
 @pytest.mark.parametrize(
     ("peer", "forwarded", "caller"),
     [
         ("9.9.9.9", None, "9.9.9.9"),
         ("169.254.8.1", "8.8.8.8", "8.8.8.8"),
         ("169.254.8.1", "made-up, 1.1.1.1, 8.8.8.8", "8.8.8.8"),
-        ("10.0.0.7", "2001:4860:4860::8888", "2001:4860:4860::8888"),
+        ("10.0.0.7", "2001:4860:4860::8888", "2001:4860:4860::/64"),
+        ("10.0.0.7", "2001:4860:4860::1:2:3", "2001:4860:4860::/64"),
+        ("2001:4860:4860::8888", "8.8.8.8", "2001:4860:4860::/64"),
+        ("::ffff:10.0.0.7", "::ffff:8.8.8.8", "8.8.8.8"),
+        ("::ffff:9.9.9.9", "8.8.8.8", "9.9.9.9"),
+        ("10.0.0.7", f"fe80::1%{'x' * 60_000}", "fe80::/64"),
         ("9.9.9.9", "8.8.8.8", "9.9.9.9"),
         ("169.254.8.1", "nonsense", "169.254.8.1"),
         (None, None, ""),

@@ -42,6 +42,8 @@ def test_a_bearer_token_names_its_key(header: str | None, name: str | None) -> N
         f"app:{ONE}, app:{TWO}",
         f"app:{ONE}, other:{ONE}",
         "app:a secret with blanks in it",
+        "app:a-sécret-beyond-ascii",
+        "app:a-secret-with-\x00-in-it",
         " ",
     ],
 )

@@ -141,3 +141,14 @@ def test_a_time_in_nanoseconds_is_read() -> None:
 
 def test_odd_attributes_are_none() -> None:
     assert delivery_of({}, as_json(wrapped(attributes=["a"])), now=NOON).attributes == {}
+
+
+def test_attributes_that_are_no_strings_are_left_out() -> None:
+    odd = {"from": "a test", "number": 1, "nothing": None, "deep": {"words": "of a student"}}
+    assert delivery_of({}, as_json(wrapped(attributes=odd)), now=NOON).attributes == {"from": "a test"}
+
+
+@pytest.mark.parametrize("odd", [17, {"words": "of a student"}, ["words of a student"], True, ""])
+def test_an_id_that_is_no_string_is_none_and_never_quoted(odd: object) -> None:
+    body = as_json(wrapped(messageId=odd, message_id=odd))
+    assert delivery_of({}, body, now=NOON).message_id.startswith("body-")
