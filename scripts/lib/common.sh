@@ -5,7 +5,7 @@
 
 me=${0##*/}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-project='' region='' yes='' dry_run='' only_if=true
+project='' region='' yes='' dry_run=''
 
 say() { # say TEXT: progress and warnings; standard output is for plans and results
   printf '%s: %s\n' "$me" "$*" >&2
@@ -38,6 +38,17 @@ unknown() { # unknown WORD
   fail 2 "'$1' is not understood; $me --help shows what is."
 }
 
+whole_seconds() { # whole_seconds OPTION VALUE; a leading 0 would be octal
+  [[ $2 == 0 || $2 =~ ^[1-9][0-9]*$ ]] || fail 2 "$1 takes whole seconds, not '$2'."
+}
+
+needs_to_smoke() { # what the smoke test needs on this machine, asked before anything is changed
+  local program
+  for program in curl python3; do
+    command -v "$program" >/dev/null || fail 2 "$program is needed to read the result of the smoke test; install it."
+  done
+}
+
 find_place() { # sets project and region from the options, the environment or gcloud's configuration
   command -v gcloud >/dev/null || fail 2 "gcloud is not installed. Install the Google Cloud CLI and run gcloud auth login."
   project=${project:-${GOOGLE_CLOUD_PROJECT:-$(gcloud config get project 2>/dev/null || true)}}
@@ -46,33 +57,12 @@ find_place() { # sets project and region from the options, the environment or gc
   [[ -n $region ]] || fail 2 "which region? Give --region NAME, or run: gcloud config set run/region europe-west1"
 }
 
-wanted() { # false, with a word about it, when --only-if says so: the steps of a pipeline cannot be left out
-  case $only_if in
-    true) ;;
-    false)
-      say "nothing to do: --only-if is false."
-      return 1
-      ;;
-    *) fail 2 "--only-if takes true or false, not '$only_if'." ;;
-  esac
-}
-
 confirm() { # goes on with --yes or a yes at the terminal
   local answer
   [[ -z $yes ]] || return 0
   [[ -t 0 ]] || fail 2 "nobody can be asked here: add --yes to go on, or --dry-run to see the plan only. Nothing was changed."
   read -r -p "$me: go on? [y/N] " answer
   [[ $answer == [yY]* ]] || fail 3 "nothing was changed."
-}
-
-from_file() { # from_file VALUE: @FILE stands for what is in the file
-  if [[ $1 != @* ]]; then
-    printf '%s\n' "$1"
-  elif [[ -s ${1#@} ]]; then
-    head -n 1 "${1#@}"
-  else
-    fail 2 "there is nothing in ${1#@}; the step that writes the image's digest there did not run."
-  fi
 }
 
 is_digest() { # is_digest TEXT

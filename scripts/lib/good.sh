@@ -8,21 +8,13 @@ good() { # good IMAGE-NAME: lines "TAG DIGEST", newest first
   local format='value[separator=" "](tag.basename(),version.basename())'
   local listed
   listed=$(gcloud artifacts docker tags list "$1" --project="$project" --format="$format" --quiet) || return 1
-  sed -n "/^$PREFIX/p" <<<"$listed" | LC_ALL=C sort -r
+  sed -n "/^${PREFIX}[0-9]\{8\}T/p" <<<"$listed" | LC_ALL=C sort -r
 }
 
-free_tag() { # free_tag NEWEST: a tag that sorts above the newest one
-  local tag tries
-  for tries in 1 2 3 4 5 6 7 8 9 10; do
-    tag=$PREFIX$(date -u +%Y%m%dT%H%M%SZ)
-    if [[ $tag > $1 ]]; then
-      printf '%s\n' "$tag"
-      return
-    fi
-    ((tries == 10)) || sleep 1
-  done
-  say "the newest entry, $1, is ahead of this machine's clock."
-  return 1
+free_tag() { # free_tag NEWEST: a tag that sorts above the newest one, even one of this second or from a clock ahead of ours
+  local tag
+  tag=$PREFIX$(date -u +%Y%m%dT%H%M%SZ)
+  if [[ $tag > $1 ]]; then printf '%s\n' "$tag"; else printf '%s\n' "$1-1"; fi
 }
 
 remember() { # remember IMAGE@DIGEST: puts it on top, unless it is there already
@@ -35,7 +27,7 @@ remember() { # remember IMAGE@DIGEST: puts it on top, unless it is there already
     say "already recorded as $newest"
     return
   fi
-  tag=$(free_tag "$newest") || return 1
+  tag=$(free_tag "$newest")
   gcloud artifacts docker tags add "$1" "$name:$tag" --project="$project" --quiet >&2 || return 1
   say "recorded as $tag"
 }

@@ -53,21 +53,24 @@ put_one_back() { # put_one_back TARGET BEFORE IMAGE
     say "$1: nothing is known that could be put back."
     return 1
   fi
-  if runs "$1" "$2"; then return 0; fi
-  now=$(running "$1" || true)
-  # Somebody else's newer deployment is not ours to undo.
-  if [[ $now != *"$(digest_of "$3")"* && $now != *"$(digest_of "$2")"* ]]; then
-    say "$1 is left alone: it runs neither digest of this deployment but $now."
-    return 1
+  if now=$(running "$1"); then
+    if [[ $now == "$2 $(digest_of "$2")" ]]; then return 0; fi
+    # Somebody else's newer deployment is not ours to undo.
+    if [[ $now != *"$(digest_of "$3")"* && $now != *"$(digest_of "$2")"* ]]; then
+      say "$1 is left alone: it runs neither digest of this deployment but $now."
+      return 1
+    fi
+    put "$1" "$2" && return 0
   fi
-  put "$1" "$2" && return 0
-  say "$1 could NOT be put back to $2. By hand: scripts/rollback --to $(digest_of "$2") --job $job --project $project --region $region"
+  say "$1 could NOT be put back (see above). By hand:" \
+    "scripts/deploy $2 --project $project --region $region --job $job --${1%%/*} ${1#*/}"
   return 1
 }
 
 undo() { # undo IMAGE REASON: puts back, says what runs now, and is the end
   local image=$1 index old
   shift
+  trap '' INT TERM HUP
   say "$*"
   if put_back "$image"; then
     old=$(digest_of "${before[0]}")
@@ -81,20 +84,4 @@ undo() { # undo IMAGE REASON: puts back, says what runs now, and is the end
   say "logs: gcloud logging read 'resource.type=cloud_run_job AND resource.labels.job_name=$job'" \
     "--project=$project --freshness=1h --limit=50"
   exit 1
-}
-
-save_before() { # save_before FOLDER IMAGE: for a later process of the same pipeline
-  local index
-  mkdir -p "$1"
-  printf '%s\n' "$2" >"$1/deploying"
-  for index in "${!targets[@]}"; do printf '%s %s\n' "${targets[index]}" "${before[index]}"; done >"$1/before"
-}
-
-load_before() { # load_before FOLDER: targets and before; the image on standard output is in deploying
-  local target image
-  targets=() before=()
-  while read -r target image; do
-    targets+=("$target")
-    before+=("$image")
-  done <"$1/before"
 }

@@ -6,6 +6,7 @@ COMMANDS lists every command with its flags, FORMATS every output format, so tha
 """
 
 import base64
+import fcntl
 import json
 import os
 import signal
@@ -59,7 +60,9 @@ FORMATS = {
     "run services describe": f'value[separator=" "]({_CONTAINER}.image,{_CONTAINER}{_TOLD})',
     "beta run worker-pools describe": f'value[separator=" "]({_CONTAINER}.image,{_CONTAINER}{_TOLD})',
     "run jobs execute": "value(metadata.name)",
-    "run jobs executions describe": "csv[no-heading](status.completionTime,status.failedCount)",
+    "run jobs executions describe": (
+        'value(status.conditions.filter("type=Completed").extract("status").flatten())',
+    ),
     "artifacts docker tags list": 'value[separator=" "](tag.basename(),version.basename())',
     "artifacts docker images describe": "value(image_summary.digest)",
     "builds submit": "value(id)",
@@ -117,6 +120,8 @@ def token(state: State, call: Call) -> str:
 
 
 def describe(state: State, call: Call) -> str:
+    if call.target in state["unreadable"]:
+        raise Refused(f"ERROR: (gcloud.{call.command}) UNAVAILABLE")
     if not (found := state["runs"].get(call.target)):
         raise Refused(f"ERROR: (gcloud.{call.command}) Cannot find [{call.rest[0]}].")
     return f"{found['image']} {found['digest']}".rstrip()
@@ -170,13 +175,13 @@ def publish(state: State, call: Call) -> str:
 
 def execute(state: State, call: Call) -> str:
     name = f"{call.rest[0]}-{len(state['executions']) + 1}"
-    state["executions"][name] = state["execution_states"].pop(0) if state["execution_states"] else ","
+    state["executions"][name] = state["execution_states"].pop(0) if state["execution_states"] else "Unknown"
     if state["worker"]:
         run_worker(state, call.target)
     else:
         answer(state, call)
-    if state["stopped_at_execute"]:
-        os.kill(os.getsid(0), signal.SIGTERM)
+    state["runs"].update(state["deployed_meanwhile"])
+    state["unreadable"] = state["unreadable_after_execute"]
     return name
 
 
@@ -247,6 +252,12 @@ def send(method: str, url: str, body: dict[str, Any]) -> None:
 
 def main() -> int:
     path = Path(os.environ["STAND_IN_STATE"])
+    with path.with_suffix(".lock").open("w") as lock:  # what a killed script has started may still be at it
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return respond(path)
+
+
+def respond(path: Path) -> int:
     state = json.loads(path.read_text())
     try:
         call = Call(sys.argv[1:])
@@ -262,6 +273,8 @@ def main() -> int:
         return 99
     finally:
         path.write_text(json.dumps(state))
+    if call.command == state["stopped_at"]:
+        os.kill(os.getsid(0), signal.SIGTERM)
     return 0
 
 

@@ -1,8 +1,6 @@
 """`scripts/deploy` end to end: gcloud is a recording stand-in, the smoke test's result lies in the real emulator."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -197,14 +195,74 @@ def test_a_deployment_that_cannot_be_recorded_stays_but_does_not_pass(cloud: Clo
     assert cloud.runs() == (at(NEW), NEW)
 
 
-def test_being_stopped_in_the_middle_leaves_nothing_untested_behind(cloud: Cloud) -> None:
-    # Given somebody who stops the deployment while it waits for the smoke test
-    cloud.set(stopped_at_execute=True)
-    ended = cloud.run("deploy", at(NEW), "--yes", SOON)
+@pytest.mark.parametrize("command", ["run jobs update", "pubsub topics publish", "run jobs execute"])
+def test_being_stopped_in_the_middle_leaves_nothing_untested_behind(cloud: Cloud, command: str) -> None:
+    # Given somebody who stops the deployment, which would wait longer for an answer than this test would
+    cloud.set(stopped_at=command, answers=[None])
+    ended = cloud.run("deploy", at(NEW), "--yes", "--timeout=900")
     assert ended.code == 1, ended.stdout
     assert "stopped before the digest had passed" in ended.stdout
     assert cloud.runs() == (at(OLD), OLD)
     assert cloud.recorded() == [OLD]
+
+
+def test_being_stopped_where_nothing_was_changed_changes_nothing(cloud: Cloud) -> None:
+    cloud.set(stopped_at="run jobs execute", answers=[None])
+    ended = cloud.run("deploy", at(OLD), "--timeout=900")
+    assert ended.code == 1, ended.stdout
+    assert f"{OLD} ran before this deployment, too, so it stays" in ended.stdout
+    assert cloud.calls("run jobs update") == []
+
+
+def test_what_somebody_else_deployed_meanwhile_is_left_alone(cloud: Cloud) -> None:
+    cloud.set(answers=[None], deployed_meanwhile={JOB: {"image": at(NEWER), "digest": NEWER}})
+    ended = cloud.run("deploy", at(NEW), "--yes", SOON)
+    assert ended.code == 1
+    assert "is left alone" in ended.stdout
+    assert cloud.runs() == (at(NEWER), NEWER)
+
+
+def test_nothing_is_recorded_for_what_somebody_else_deployed_meanwhile(cloud: Cloud) -> None:
+    answered = {"digest": NEW}
+    cloud.set(answers=[answered], deployed_meanwhile={JOB: {"image": at(NEWER), "digest": NEWER}})
+    ended = cloud.run("deploy", at(NEW), "--yes", SOON)
+    assert ended.code == 1
+    assert "it is not what runs now" in ended.stdout
+    assert cloud.recorded() == [OLD]
+
+
+def test_what_could_not_be_put_back_comes_with_the_command_that_does_it(cloud: Cloud) -> None:
+    # Given a service whose answer cannot be read after the smoke test has failed
+    cloud.also_runs("service/api", at(OLD), OLD)
+    cloud.set(answers=[None], unreadable_after_execute=["service/api"])
+    ended = cloud.run("deploy", at(NEW), "--yes", "--service=api", SOON)
+    assert ended.code == 1
+    assert cloud.runs() == (at(OLD), OLD)
+    assert "service/api could NOT be put back" in ended.stdout
+    # When that command is given
+    (line,) = [line for line in ended.stdout.splitlines() if "By hand: scripts/deploy" in line]
+    cloud.set(answers=[{}], unreadable_after_execute=[], unreadable=[])
+    mended = cloud.run("deploy", *line.partition("scripts/deploy ")[2].split(), "--yes", SOON)
+    # Then the service runs the former digest, too
+    assert mended.code == 0, mended.stdout
+    assert cloud.runs("service/api") == (at(OLD), OLD)
+
+
+def test_what_the_smoke_test_would_refuse_is_refused_before_anything_is_changed(cloud: Cloud) -> None:
+    ended = cloud.run("deploy", at(NEW), "--yes", "--timeout=15m")
+    assert ended.code == 2
+    assert "whole seconds" in ended.stdout
+    assert cloud.calls() == []
+
+
+@pytest.mark.parametrize("newest", ["deployed-20990101T000000Z", "deployed-20990101T000000Z-1"])
+def test_a_record_from_a_clock_ahead_of_this_one_still_gets_its_successor(cloud: Cloud, newest: str) -> None:
+    cloud.set(tags={"deployed-by-hand": NEWER, "deployed-20990101T000000Z": NEWER, newest: OLD})
+    assert cloud.run("deploy", at(NEW), "--yes", SOON).code == 0
+    assert cloud.state["tags"][f"{newest}-1"] == NEW
+    # And the way back is the one that was come
+    assert cloud.run("rollback", "--yes").code == 0
+    assert cloud.runs() == (at(OLD), OLD)
 
 
 def test_a_job_that_does_not_exist_yet_is_created_by_terraform(cloud: Cloud) -> None:
@@ -240,68 +298,22 @@ def test_an_unknown_option_is_refused(cloud: Cloud, script: str) -> None:
     assert cloud.calls() == []
 
 
-class TestInStepsOfAPipeline:
-    @pytest.fixture
-    def steps(self, cloud: Cloud, tmp_path: Path) -> Callable[..., list[int]]:
-        folder = tmp_path / "rollout"
-        folder.mkdir()
-        (folder / "image").write_text(f"{at(NEW)}\n")
-
-        def run(**options: Any) -> list[int]:
-            """The exit codes of deploy, smoke and settle, as cloudbuild.yaml calls them."""
-            shared = [f"--only-if={options.get('only_if', 'true')}"]
-            image, passed = f"@{folder}/image", f"--passed={folder}/passed"
-            begin = cloud.run(
-                "deploy", image, f"--begin={folder}", "--yes", *shared, *options.get("also", ())
-            )
-            smoke = cloud.run("smoke", f"--expect-digest={image}", passed, SOON, *shared)
-            if options.get("between"):
-                options["between"]()
-            settle = cloud.run("deploy", f"--settle={folder}", *shared)
-            return [begin.code, smoke.code, settle.code]
-
-        return run
-
-    def test_a_digest_that_passes_is_recorded_by_the_last_one(
-        self, cloud: Cloud, steps: Callable[..., list[int]]
+class TestInAPipeline:
+    def test_the_image_can_be_named_by_the_file_that_an_earlier_step_wrote(
+        self, cloud: Cloud, tmp_path: Path
     ) -> None:
-        assert steps() == [0, 0, 0]
+        (tmp_path / "image").write_text(f"{at(NEW)}\n")
+        empty = ("--only-if=true", "--worker-pool=", "--service=")
+        ended = cloud.run("deploy", f"@{tmp_path}/image", "--yes", SOON, *empty)
+        assert ended.code == 0, ended.stdout
         assert cloud.runs() == (at(NEW), NEW)
-        assert cloud.recorded() == [OLD, NEW]
 
-    def test_one_that_does_not_is_put_back_by_the_last_one(
-        self, cloud: Cloud, steps: Callable[..., list[int]]
-    ) -> None:
-        cloud.also_runs("service/content-api", at(NEWER), NEWER)
-        cloud.set(answers=[None])
-        assert steps(also=["--service=content-api", "--worker-pool="]) == [0, 1, 1]
-        assert cloud.runs() == (at(OLD), OLD)
-        assert cloud.runs("service/content-api") == (at(NEWER), NEWER)
+    def test_a_file_that_was_not_written_deploys_nothing(self, cloud: Cloud, tmp_path: Path) -> None:
+        ended = cloud.run("deploy", f"@{tmp_path}/image", "--yes")
+        assert ended.code == 2
+        assert "did not run" in ended.stdout
+        assert cloud.calls() == []
 
-    def test_a_pass_of_an_earlier_deployment_does_not_count(
-        self, cloud: Cloud, steps: Callable[..., list[int]]
-    ) -> None:
-        assert steps() == [0, 0, 0]
-        cloud.also_runs(JOB, at(OLD), OLD)
-        cloud.set(answers=[None])
-        assert steps() == [0, 1, 1]
-        assert cloud.runs() == (at(OLD), OLD)
-
-    def test_what_somebody_else_deployed_meanwhile_is_left_alone(
-        self, cloud: Cloud, steps: Callable[..., list[int]]
-    ) -> None:
-        cloud.set(answers=[None])
-        assert steps(between=lambda: cloud.also_runs(JOB, at(NEWER), NEWER)) == [0, 1, 1]
-        assert cloud.runs() == (at(NEWER), NEWER)
-
-    def test_nothing_is_recorded_for_what_somebody_else_deployed_meanwhile(
-        self, cloud: Cloud, steps: Callable[..., list[int]]
-    ) -> None:
-        assert steps(between=lambda: cloud.also_runs(JOB, at(NEWER), NEWER)) == [0, 0, 1]
-        assert cloud.recorded() == [OLD]
-
-    def test_a_build_that_shall_not_deploy_goes_through_all_steps_and_does_nothing(
-        self, cloud: Cloud, steps: Callable[..., list[int]]
-    ) -> None:
-        assert steps(only_if="false") == [0, 0, 0]
+    def test_a_build_that_shall_not_deploy_does_nothing(self, cloud: Cloud) -> None:
+        assert cloud.run("deploy", "@none", "--yes", "--only-if=false").code == 0
         assert cloud.calls() == []

@@ -25,6 +25,7 @@ CONTAINERS = {"containers": [{"image": "i@sha256:1", "env": ENVIRONMENT}]}
 JOB = {"spec": {"template": {"spec": {"template": {"spec": CONTAINERS}}}}}
 SERVICE = {"spec": {"template": {"spec": CONTAINERS}}}
 BARE = {"spec": {"template": {"spec": {"template": {"spec": {"containers": [{"image": "i:tag"}]}}}}}}
+STARTED = {"type": "Started", "status": "True"}
 TAGS = [{"tag": "projects/p/tags/deployed-1", "version": "projects/p/versions/sha256:1"}]
 BUILD = {
     "status": "WORKING",
@@ -59,19 +60,16 @@ def test_the_sdk_knows_the_command_and_its_flags(tree: dict[str, Any], command: 
 
 def test_the_sdk_prints_the_formats_as_the_stand_in_does(tmp_path: Path) -> None:
     status, digest = FORMATS["builds describe"]
+    (completed,) = FORMATS["run jobs executions describe"]
     cases = [
         (JOB, FORMATS["run jobs describe"], "i@sha256:1 sha256:1"),
         (BARE, FORMATS["run jobs describe"], "i:tag"),
         (SERVICE, FORMATS["run services describe"], "i@sha256:1 sha256:1"),
         (SERVICE, FORMATS["beta run worker-pools describe"], "i@sha256:1 sha256:1"),
         ({"metadata": {"name": "e-1"}}, FORMATS["run jobs execute"], "e-1"),
-        ({"status": {"runningCount": 1}}, FORMATS["run jobs executions describe"], ","),
-        ({"status": {"completionTime": "T"}}, FORMATS["run jobs executions describe"], "T,"),
-        (
-            {"status": {"completionTime": "T", "failedCount": 1}},
-            FORMATS["run jobs executions describe"],
-            "T,1",
-        ),
+        ({"status": {"observedGeneration": 1}}, completed, ""),
+        ({"status": {"conditions": [STARTED]}}, completed, ""),
+        ({"status": {"conditions": [{"type": "Completed", "status": "False"}, STARTED]}}, completed, "False"),
         (TAGS, FORMATS["artifacts docker tags list"], "deployed-1 sha256:1"),
         (
             {"image_summary": {"digest": "sha256:1"}},

@@ -136,6 +136,23 @@ def test_an_update_that_only_says_that_it_worked_is_noticed(cloud: Cloud) -> Non
     assert cloud.recorded() == [OLD, NEW, NEWER]
 
 
+def test_being_stopped_in_the_middle_changes_nothing(cloud: Cloud) -> None:
+    cloud.also_runs("service/api", at(NEWER), NEWER)
+    cloud.set(stopped_at="run jobs update")
+    ended = cloud.run("rollback", "--yes", "--service=api")
+    assert ended.code == 1
+    assert "stopped in the middle" in ended.stdout
+    assert [cloud.runs(target)[1] for target in (JOB, "service/api")] == [NEWER, NEWER]
+    assert cloud.recorded() == [OLD, NEW, NEWER]
+
+
+def test_a_service_that_stayed_behind_can_follow(cloud: Cloud) -> None:
+    cloud.also_runs("service/api", at(NEW), NEW)
+    assert cloud.run("rollback", "--yes", f"--to={NEWER}", "--service=api").code == 0
+    assert cloud.runs("service/api") == (at(NEWER), NEWER)
+    assert cloud.recorded() == [OLD, NEW, NEWER]
+
+
 def test_from_a_tag_that_somebody_deployed_it_goes_to_the_newest_good_digest(cloud: Cloud) -> None:
     cloud.also_runs(JOB, f"{IMAGE}:latest")
     assert cloud.run("rollback", "--yes").code == 0

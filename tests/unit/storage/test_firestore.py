@@ -70,7 +70,7 @@ def test_a_store_that_does_not_answer_is_given_up_after_a_few_tries() -> None:
         (exceptions.NotFound("no database"), "gcloud firestore databases create --database='(default)'"),
         (denied("IAM_PERMISSION_DENIED"), "roles/datastore.user"),
         (denied("SERVICE_DISABLED"), "gcloud services enable firestore.googleapis.com --project=school"),
-        (exceptions.FailedPrecondition("The query requires an index"), "terraform apply"),
+        (exceptions.FailedPrecondition("The query requires an index"), "infra/firestore.tf"),
         (exceptions.Unauthenticated("token"), "gcloud auth application-default login"),
         (RefreshError("expired"), "gcloud auth application-default login"),
     ],
