@@ -11,7 +11,8 @@ import pytest
 
 from tests.acceptance.gcloud_stand_in import COMMANDS, FORMATS
 
-SDK = Path(os.environ.get("CLOUDSDK_ROOT") or Path(shutil.which("gcloud") or "/nowhere").resolve().parents[1])
+GCLOUD = Path(shutil.which("gcloud") or "/nowhere/bin/gcloud")
+SDK = Path(os.environ.get("CLOUDSDK_ROOT") or GCLOUD.resolve().parents[1])
 PYTHON = SDK / "platform/bundledpythonunix/bin/python3"
 TREE = SDK / "data/cli/gcloud_completions.py"
 EVERYWHERE = {"--project", "--quiet", "--format"}
