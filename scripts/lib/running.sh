@@ -36,6 +36,8 @@ runs() { # runs TARGET IMAGE: whether it runs this image and knows it
 put() { # put TARGET IMAGE: makes it run this digest, and looks whether it really does
   say "${1/\// } → $(digest_of "$2")"
   on "$1" update --image="$2" --update-env-vars="WORKER_IMAGE_DIGEST=$(digest_of "$2")" >&2 || return 1
+  # A service may have been pinned to an older revision by hand: that would go on answering.
+  if [[ $1 == service/* ]]; then on "$1" update-traffic --to-latest >&2 || return 1; fi
   runs "$1" "$2" && return 0
   say "$1 does not run $(digest_of "$2") although its update was reported as done; it runs: $(running "$1" || true)"
   return 1

@@ -104,7 +104,7 @@ class Cloud:
 
     def changes(self) -> list[str]:
         """Commands that changed something."""
-        changing = ("update", "add", "delete", "publish", "execute", "submit")
+        changing = ("update", "update-traffic", "add", "delete", "publish", "execute", "submit")
         return [call["command"] for call in self.calls() if call["command"].endswith(changing)]
 
     def recorded(self) -> list[str]:
@@ -122,6 +122,7 @@ def beginning(project: str) -> dict[str, Any]:
         "tags": {"deployed-20260101T000000Z": OLD},
         "tags_add_fails": False,
         "update_faults": {},
+        "pinned": [],
         "answers": [{}],
         "execution_states": [],
         "executions": {},

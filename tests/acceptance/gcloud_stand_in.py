@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "run services describe": (*PLACE, "--format"),
     "beta run worker-pools describe": (*PLACE, "--format"),
     "run jobs update": CHANGE,
+    "run services update-traffic": (*PLACE, "--to-latest"),
     "run services update": CHANGE,
     "beta run worker-pools update": CHANGE,
     "run jobs execute": (*PLACE, "--async", "--format"),
@@ -49,7 +50,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "builds describe": (*PLACE, "--format"),
 }
-CHANGING = ("update", "add", "delete", "publish", "execute", "submit")
+CHANGING = ("update", "update-traffic", "add", "delete", "publish", "execute", "submit")
 
 _CONTAINER = "spec.template.spec.containers[0]"
 _JOB_CONTAINER = "spec.template.spec.template.spec.containers[0]"
@@ -134,6 +135,11 @@ def update(state: State, call: Call) -> str:
     if fault != "ignored":
         digest = call.flags["--update-env-vars"].removeprefix("WORKER_IMAGE_DIGEST=")
         state["runs"][call.target] = {"image": call.flags["--image"], "digest": digest}
+    return ""
+
+
+def update_traffic(state: State, call: Call) -> str:
+    state["pinned"] = [service for service in state["pinned"] if service != call.target]
     return ""
 
 
@@ -231,6 +237,7 @@ ANSWERS: dict[str, Callable[[State, Call], str]] = {
     "auth print-access-token": token,
     **{name: describe for name in COMMANDS if name.startswith(("run", "beta")) and name.endswith("describe")},
     **{name: update for name in COMMANDS if name.endswith("update")},
+    "run services update-traffic": update_traffic,
     "run jobs execute": execute,
     "run jobs executions describe": execution_describe,
     "pubsub topics publish": publish,

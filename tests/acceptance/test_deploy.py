@@ -115,6 +115,13 @@ def test_pool_and_services_go_to_the_same_digest(cloud: Cloud) -> None:
     assert {cloud.runs(target) for target in (JOB, *others)} == {(at(NEW), NEW)}
 
 
+def test_a_service_that_was_pinned_to_an_older_revision_serves_the_new_one(cloud: Cloud) -> None:
+    cloud.also_runs("service/content-submit", at(OLD), OLD)
+    cloud.set(pinned=["service/content-submit"])
+    assert cloud.run("deploy", at(NEW), "--yes", SOON, "--service=content-submit").code == 0
+    assert cloud.state["pinned"] == []
+
+
 def test_what_is_not_named_is_left_as_it_is(cloud: Cloud) -> None:
     cloud.also_runs("service/content-submit", at(OLD), OLD)
     assert cloud.run("deploy", at(NEW), "--yes", SOON).code == 0
