@@ -5,7 +5,6 @@ import json
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -35,11 +34,10 @@ SUBSCRIPTIONS = {
 class Served:
     """One target that is being served."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path, start_seconds: float) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self.process = process
         self.url = f"http://{LOOPBACK}:{port}"
         self.port = port
-        self.start_seconds = start_seconds
         self._log = log
 
     @property
@@ -71,12 +69,12 @@ class Served:
 @contextmanager
 def serving(target: str, *, env: Mapping[str, str], log: Path) -> Iterator[Served]:
     """Serve a target meanwhile, from when it accepts connections on."""
-    port, started = free_port(), time.monotonic()
+    port = free_port()
     arguments = command(("serve", target, "--host", LOOPBACK, "--port", str(port)))
     with log.open("wb") as stream, subprocess.Popen(arguments, env=dict(env), stderr=stream) as process:
         try:
             wait_for(process, port)
-            yield Served(process, port, log, time.monotonic() - started)
+            yield Served(process, port, log)
         finally:
             if process.poll() is None:
                 process.kill()

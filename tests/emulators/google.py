@@ -44,7 +44,7 @@ MISSING = (
 )
 
 
-class EmulatorsUnavailable(click.ClickException):  # named as the errors of services.errors are
+class EmulatorsUnavailable(click.ClickException):
     """The emulators cannot be started here; the message says what to install."""
 
     exit_code = 69  # EX_UNAVAILABLE of sysexits.h

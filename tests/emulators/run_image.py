@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 
 from tests.bench.questions import questions
-from tests.emulators.google import EmulatorsUnavailable
 from tests.emulators.image_tasks import DockerFailed, ImageTasks, docker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +76,7 @@ def main(image: str | None, tasks: int, number: int, memory: str, arguments: Seq
         digest = _digest(name)
         limits = [f"--memory={memory}", f"--memory-swap={memory}"]
         sys.exit(_run(name, digest, engine, tasks=tasks, number=number, limits=limits, arguments=arguments))
-    except (DockerFailed, EmulatorsUnavailable) as error:
+    except DockerFailed as error:
         raise Unavailable(str(error)) from error
 
 

@@ -12,7 +12,7 @@ from worker.settings import load_settings
 from worker.web.answers import Answer, HttpError
 from worker.web.calls import Call
 from worker.web.front import Front
-from worker.wiring import front
+from worker.wiring.serving import front
 
 SECURITY_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
