@@ -4,16 +4,25 @@ Imports of what a command needs stand inside it, so that `--help` and shell comp
 """
 
 import asyncio
+import errno
 from pathlib import Path
 from typing import Any
 
 import click
 
-from services.errors import ConfigurationError, TransientError
+from services.errors import ConfigurationError, PermanentError, TransientError
 from worker.dead_letters.cli import dead_letters
-from worker.summary import EXIT_CONFIGURATION, EXIT_OUTAGE
+from worker.stopping import end_at_sigterm
+from worker.summary import EXIT_BUG, EXIT_CONFIGURATION, EXIT_OUTAGE, REFUSED_FIX
 
 EXAMPLE_QUESTION = "Explain quantum entanglement using soccer"
+
+
+STOP_IN_GOOD_ORDER = ("run", "serve", "heal")
+"""Commands that take care of SIGTERM themselves."""
+
+OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EAGAIN, errno.EBADF)
+"""What standard output may fail with, beside a reader that has gone away, which is no news to anybody."""
 
 
 class _Commands(click.Group):
@@ -30,6 +39,17 @@ class _Commands(click.Group):
                 error.message, "Nothing is lost; try again, and look at the service if it stays like this."
             )
             ctx.exit(EXIT_OUTAGE)
+        except PermanentError as error:
+            _complain(error.message, REFUSED_FIX)
+            ctx.exit(EXIT_CONFIGURATION)
+        except OSError as error:
+            if error.errno not in OUTPUT_ERRORS or error.filename is not None:
+                raise
+            _complain(
+                f"Standard output cannot be written: {error.strerror}.",
+                "What was printed is not complete: make room, or write elsewhere, and run the command again.",
+            )
+            ctx.exit(EXIT_BUG)
 
 
 def _complain(cause: str, fix: str) -> None:
@@ -43,8 +63,11 @@ def _complain(cause: str, fix: str) -> None:
     epilog="Settings come from the environment; the README lists them. Start with: content-worker demo",
 )
 @click.version_option(package_name="content-worker", prog_name="content-worker")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Turn students' questions from a queue into lesson scripts."""
+    if ctx.invoked_subcommand not in STOP_IN_GOOD_ORDER:
+        end_at_sigterm()
 
 
 @cli.command(
@@ -230,10 +253,11 @@ def serve(ctx: click.Context, target: str, *, host: str, port: int) -> None:
 @cli.command(epilog="\b\nExample:\n  content-worker provision && content-worker run")
 def provision() -> None:
     """Create the topics and subscriptions that are missing. Running it again changes nothing."""
+    from worker.drawing import tell
     from worker.provisioning import provision_queue
 
     for line in asyncio.run(provision_queue()):
-        click.echo(line)
+        tell(line)
 
 
 @cli.command(epilog="\b\nExample:\n  content-worker demo")
@@ -265,8 +289,3 @@ def emulators(command: tuple[str, ...]) -> None:
 
 
 cli.add_command(dead_letters)
-
-
-def main() -> None:
-    """The entry point of `content-worker` and of `python -m worker`."""
-    cli(prog_name="content-worker")

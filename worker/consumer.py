@@ -184,21 +184,21 @@ class Consumer:
             comes_again_in = await self._settler.settle(message.delivery, handled)
             self._expect_again(handled.settlement, comes_again_in)
             self._report(message, handled, seconds)
-            self._finish(message)
         except asyncio.CancelledError:
             # Cancelled for a lost claim: the new owner answers. Cancelled by the drain: the drain gives it back.
             if not message.claim_lost:
                 raise
             log.info("message.claim_lost", message_id=message.delivery.message_id)
-            self._finish(message)
         except ContentWorkerError as error:
             # The result is stored or the message unsettled; either way its lease ends and it comes again.
             log.warning("message.not_settled", message_id=message.delivery.message_id, cause=error.message)
             if isinstance(error, ConfigurationError):
                 self._cut("configuration", cause=error.message, fix=error.fix)
-            self._finish(message)
         except Exception as error:  # noqa: BLE001  # the one place where a bug in one message must not end the others
             self._crashed(message, error)
+        finally:
+            # Whatever went wrong, a slot that is not freed is lost for the life of the process.
+            self._finish(message)
 
     def _expect_again(self, settlement: Settlement, seconds: int) -> None:
         if not seconds:
@@ -229,7 +229,6 @@ class Consumer:
     def _crashed(self, message: InFlight, error: Exception) -> None:
         self.summary.bugs += 1
         tell_crashed(message.delivery.message_id, error)
-        self._finish(message)
 
     def _lease_keeper_ended(self, keeper: asyncio.Task[None]) -> None:
         if keeper.cancelled() or (error := keeper.exception()) is None:

@@ -9,15 +9,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import click
-
 from services.messaging.port import Message
 from services.storage.patience import Patience
 from worker import logs
-from worker.drawing import console
-from worker.running import stopped_by_signals
+from worker.drawing import console, show
 from worker.settings import Settings, load_settings
 from worker.showing import print_result, print_table
+from worker.stopping import stopped_by_signals
 from worker.wiring import Backend, connect, consumer, language_model
 
 IDLE_SECONDS = 0.2
@@ -29,7 +27,7 @@ async def run_demo() -> int:
     """Publish the demo's questions, answer them offline, show what came of them; returns the exit code."""
     logs.configure(level="ERROR", log_format="console")
     questions = demo_questions()
-    click.echo(f"Publishing {len(questions)} questions to an embedded queue, then draining it offline ...\n")
+    show(f"Publishing {len(questions)} questions to an embedded queue, then draining it offline ...\n")
     with tempfile.TemporaryDirectory(prefix="content-worker-demo-") as folder:
         settings = _settings(Path(folder))
         patience = Patience()
@@ -40,10 +38,10 @@ async def run_demo() -> int:
             await backend.publisher.publish(settings.worker_topic, [_message(q) for q in questions])
             await _claim_elsewhere(backend)
             worker = consumer(settings, backend, model=model, patience=patience)
-            async with stopped_by_signals(worker):
+            async with stopped_by_signals(lambda _signal: worker.stop()):
                 summary = await worker.run()
             await _show(backend, len(questions) + 1)
-    click.echo(f"\n{summary.line()}")
+    show(f"\n{summary.line()}")
     return summary.exit_code
 
 
@@ -79,6 +77,8 @@ def _settings(folder: Path) -> Settings:
         worker_models_script=None,
         worker_on_outage="degrade",
         google_cloud_project=None,
+        pubsub_emulator_host=None,
+        firestore_emulator_host=None,
         vertex_emulator_host=None,
         worker_idle_timeout_seconds=IDLE_SECONDS,
         worker_student_key="the demo has no secrets",

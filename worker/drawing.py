@@ -1,4 +1,4 @@
-"""Tables, progress bars, and text that nobody vouches for.
+"""What commands print: lines, JSON, progress bars, and text that nobody vouches for.
 
 rich is imported when something is drawn: commands that draw nothing start quicker.
 """
@@ -7,7 +7,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from worker.streams import drop_output, speaks_unicode
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +25,28 @@ def console() -> "Console":
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else WIDTH_OFF_TERMINAL, highlight=False)
+
+
+def show(text: str) -> None:
+    """Print what was asked for. Raises `OSError` where it cannot be printed."""
+    # click would write UTF-8 to a stream that is said to be ASCII.
+    click.echo(text, file=sys.stdout)
+
+
+def tell(text: str) -> None:
+    """Print what was done. It is done all the same where that cannot be printed."""
+    try:
+        show(text)
+    except (OSError, ValueError):
+        drop_output()
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON that any terminal can show; times in ISO 8601."""
+    text = json.dumps(
+        value, ensure_ascii=not speaks_unicode(sys.stdout), indent=indent, default=datetime.isoformat
+    )
+    return printable(text)
 
 
 @contextmanager

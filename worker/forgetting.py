@@ -13,7 +13,7 @@ from services.storage.port import StudentDocument
 from worker.dead_letters.commands import settings_of_command
 from worker.dead_letters.review import LOOK_AT_MOST, Review, leased
 from worker.dead_letters.whose import student_id_of
-from worker.drawing import progress_bar
+from worker.drawing import progress_bar, tell
 from worker.forgotten import Tally
 from worker.settings import Settings
 from worker.summary import EXIT_OK, EXIT_OUTAGE
@@ -128,7 +128,7 @@ def _ended(tally: Tally, *, dry_run: bool) -> int:
 
 
 def _tell(tally: Tally, *, dry_run: bool, as_json: bool) -> None:
-    click.echo(tally.as_json(dry_run=dry_run) if as_json else tally.line(dry_run=dry_run))
+    tell(tally.as_json(dry_run=dry_run) if as_json else tally.line(dry_run=dry_run))
 
 
 def _id_on_stdin() -> str:

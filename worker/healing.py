@@ -2,10 +2,10 @@
 
 import asyncio
 import json
+import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-import click
 import structlog
 
 from services.content.failures import BUG
@@ -13,9 +13,11 @@ from services.content.healing import Healing, Settled
 from services.errors import ConfigurationError, TransientError
 from services.storage.port import Document
 from worker import logs
-from worker.drawing import progress_bar
+from worker.consumer import TERMINATION_GRACE_SECONDS
+from worker.drawing import progress_bar, tell
 from worker.rate import RateLimit
-from worker.settings import load_settings
+from worker.settings import Settings, load_settings
+from worker.stopping import StoppedEarly, stopped_by_signals, unless_stopped
 from worker.summary import EXIT_BUG, EXIT_OK
 from worker.wiring import connect, healer
 
@@ -36,22 +38,31 @@ async def heal(*, limit: int, per_minute: float, dry_run: bool, as_json: bool) -
     """
     settings = load_settings()
     logs.configure(level=settings.log_level, log_format=settings.log_format)
+    try:
+        return await _heal(settings, limit=limit, per_minute=per_minute, dry_run=dry_run, as_json=as_json)
+    except StoppedEarly as stopped:
+        log.info("heal.stopping", signal=stopped.signal.name)
+        return EXIT_OK
+
+
+async def _heal(settings: Settings, *, limit: int, per_minute: float, dry_run: bool, as_json: bool) -> int:
     async with connect(settings) as backend:
-        debts = await backend.debts.debts(limit)
+        debts = await unless_stopped(backend.debts.debts(limit))
         if dry_run or not debts:
             counts = counts_as_json(Counter(), of=len(debts))
-            click.echo(counts if as_json else owed_line(len(debts), limit=limit))
+            tell(counts if as_json else owed_line(len(debts), limit=limit))
             return EXIT_OK
         async with healer(settings, backend) as (healing, probe):
-            await probe()
+            await unless_stopped(probe())
             rounds = Rounds(healing, rate=RateLimit(per_minute / 60), at_once=settings.worker_concurrency)
             try:
                 with progress_bar("healing", total=len(debts)) as advance:
-                    await rounds.run(debts, advance=advance)
+                    async with stopped_by_signals(rounds.stop):
+                        await rounds.run(debts, advance=advance)
             finally:
                 # Also when it ends in the middle: what was repaid was repaid.
-                tell = counts_as_json if as_json else outcomes_line
-                click.echo(tell(rounds.outcomes, of=len(debts)))
+                say = counts_as_json if as_json else outcomes_line
+                tell(say(rounds.outcomes, of=len(debts)))
     return EXIT_BUG if rounds.bugs else EXIT_OK
 
 
@@ -63,6 +74,8 @@ class Rounds:
         self._rate = rate
         self._slots = asyncio.Semaphore(at_once)
         self._starter: asyncio.Task[None] | None = None
+        self._begun: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
         self._obstacle: TransientError | ConfigurationError | None = None
         self.outcomes: Counter[str] = Counter()
         self.bugs = 0
@@ -71,8 +84,22 @@ class Rounds:
         """Work on all debts. Raises the first error that keeps it from going on, once what was begun has ended."""
         async with asyncio.TaskGroup() as group:
             self._starter = group.create_task(self._start(group, debts, advance))
+            if self._is_stopping:
+                self._starter.cancel()
         if self._obstacle is not None:
             raise self._obstacle
+
+    def stop(self, number: signal.Signals) -> None:
+        """Begin on no more debts, and break off those that take longer than a killed process would have."""
+        log.info("heal.stopping", signal=number.name)
+        self._is_stopping = True
+        if self._starter is not None:
+            self._starter.cancel()
+        asyncio.get_running_loop().call_later(TERMINATION_GRACE_SECONDS, self._break_off)
+
+    def _break_off(self) -> None:
+        for work in self._begun:
+            work.cancel()
 
     async def _start(
         self, group: asyncio.TaskGroup, debts: Sequence[Document], advance: Callable[[int], None]
@@ -80,7 +107,9 @@ class Rounds:
         for debt in debts:
             await self._rate.wait()
             await self._slots.acquire()
-            group.create_task(self._heal(debt, advance))
+            work = group.create_task(self._heal(debt, advance))
+            self._begun.add(work)
+            work.add_done_callback(self._begun.discard)
 
     async def _heal(self, debt: Document, advance: Callable[[int], None]) -> None:
         try:

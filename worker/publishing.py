@@ -10,7 +10,7 @@ import click
 
 from services.errors import MessageDecodeError
 from services.messaging.port import Message
-from worker.drawing import progress_bar
+from worker.drawing import progress_bar, tell
 from worker.messages import request_from
 from worker.settings import load_settings
 from worker.wiring import connect
@@ -50,7 +50,7 @@ async def publish_requests(rows: Iterable[object], *, as_json: bool) -> None:
                 if as_json or len(messages) == 1:
                     _tell(batch, ids, as_json=as_json)
     if not as_json and len(messages) != 1:
-        click.echo(f"published {len(messages)} questions to {settings.worker_topic}")
+        tell(f"published {len(messages)} questions to {settings.worker_topic}")
 
 
 def _parsed(line: str) -> object:
@@ -84,6 +84,6 @@ def _tell(batch: Sequence[dict[str, Any]], ids: Sequence[str], *, as_json: bool)
     for fields, message_id in zip(batch, ids, strict=True):
         request_id = fields["request_id"]
         if as_json:
-            click.echo(json.dumps({"request_id": request_id, "message_id": message_id}))
+            tell(json.dumps({"request_id": request_id, "message_id": message_id}))
         else:
-            click.echo(f"published {request_id} (message {message_id}). Next: content-worker run")
+            tell(f"published {request_id} (message {message_id}). Next: content-worker run")

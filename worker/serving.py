@@ -7,19 +7,22 @@ one that SIGTERM reaches, that can let go what it holds before it is killed, and
 import asyncio
 import logging
 import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import structlog
 import uvicorn
 
 from services.content.failures import place_of
-from services.errors import ConfigurationError, TransientError
+from services.errors import ConfigurationError, PermanentError, TransientError
 from worker import logs
 from worker.consumer import TERMINATION_GRACE_SECONDS
 from worker.greeting import greet
 from worker.settings import load_settings
-from worker.summary import EXIT_CONFIGURATION, EXIT_OK
+from worker.stopping import StoppedEarly, stopped_by_signals, unless_stopped
+from worker.summary import EXIT_CONFIGURATION, EXIT_OK, REFUSED_FIX
 from worker.web.app import front_of
 from worker.web.front import Front
 
@@ -42,23 +45,27 @@ async def serve(target: str, *, host: str, port: int) -> int:
     greet("serve.started", settings, target=target, port=port, image_digest=settings.worker_image_digest)
     try:
         front = front_of(target)
-        await _open(front)
+        await unless_stopped(_open(front))
     except ConfigurationError as error:
         log.error("serve.not_started", cause=error.message, fix=error.fix)
         return EXIT_CONFIGURATION
-    server = _Server(_config(target, host, port), front)
-    # The server raises the signal that ended it once more when it is done, for the handler that was there before it.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _nothing_more)
-    try:
-        await server.serve()
-    except SystemExit:  # how the server says that it cannot listen
-        fix = "Choose another one with --port or PORT, or end what listens there."
-        log.error("serve.not_started", cause=f"Port {port} of {host} cannot be listened on.", fix=fix)
+    except PermanentError as error:
+        log.error("serve.not_started", cause=error.message, fix=REFUSED_FIX)
         return EXIT_CONFIGURATION
-    finally:
-        front.cut_off()
-        await front.close()
+    except StoppedEarly as stopped:
+        log.info("serve.stopping", signal=stopped.signal.name)
+    else:
+        server = _Server(_config(target, host, port), front)
+        try:
+            async with stopped_by_signals(server.stop):
+                await server.serve(_listening(host, port))
+        except (SystemExit, OSError):  # how the server, or the system, says that it cannot listen
+            fix = "Choose another one with --port or PORT, or end what listens there."
+            log.error("serve.not_started", cause=f"Port {port} of {host} cannot be listened on.", fix=fix)
+            return EXIT_CONFIGURATION
+        finally:
+            front.cut_off()
+            await front.close()
     log.info("serve.ended", target=target)
     return EXIT_OK
 
@@ -69,16 +76,19 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, front: Front) -> None:
         super().__init__(config)
         self._front = front
-        self._loop = asyncio.get_running_loop()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
-        self._loop.call_soon_threadsafe(self._stop, sig)
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: they were listened to before the server was there."""
+        yield
 
-    def _stop(self, sig: int) -> None:
-        log.info("serve.stopping", signal=signal.Signals(sig).name)
+    def stop(self, number: signal.Signals) -> None:
+        """Take no more calls; by a second Ctrl-C do not wait for those in flight either."""
+        log.info("serve.stopping", signal=number.name)
+        self.force_exit = self.should_exit and number == signal.SIGINT
+        self.should_exit = True
         # By a timer, because calls that have arrived may not have begun yet.
-        self._loop.call_later(TERMINATION_GRACE_SECONDS, self._front.cut_off)
+        asyncio.get_running_loop().call_later(TERMINATION_GRACE_SECONDS, self._front.cut_off)
 
 
 class _LibraryLogs(logging.Handler):
@@ -113,12 +123,15 @@ def _config(target: str, host: str, port: int) -> uvicorn.Config:
     )
 
 
+def _listening(host: str, port: int) -> list[socket.socket] | None:
+    """The socket for all addresses of both families; None where the server opens its own, for one family alone."""
+    if host != "::" or not socket.has_dualstack_ipv6():
+        return None
+    return [socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=True)]
+
+
 async def _open(front: Front) -> None:
     try:
         await front.open()
     except TransientError as error:
         log.warning("serve.not_connected", cause=error.message, fix="Every request tries again.")
-
-
-def _nothing_more(_number: int, _frame: FrameType | None) -> None:
-    """The server has heard it."""

@@ -1,13 +1,12 @@
 """The command `results`: a table of the newest results, or one of them whole."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.drawing import console, printable
+from worker.drawing import console, printable, show, to_json
 from worker.settings import load_settings
 from worker.wiring import connect
 
@@ -30,7 +29,7 @@ async def show_table(*, status: str | None, limit: int, as_json: bool) -> None:
         documents = await backend.results.newest(limit, status=status)
     if as_json:
         for document in documents:
-            click.echo(to_json(document))
+            show(to_json(document))
     elif documents:
         print_table(documents)
     else:
@@ -44,15 +43,10 @@ async def show_one(request_id: str, *, as_json: bool) -> bool:
     if document is None:
         return False
     if as_json:
-        click.echo(to_json(document))
+        show(to_json(document))
     else:
         print_result(document)
     return True
-
-
-def to_json(document: Mapping[str, Any]) -> str:
-    """One document on one line; times in ISO 8601."""
-    return json.dumps(document, ensure_ascii=False, default=lambda value: value.isoformat())
 
 
 def print_table(documents: Iterable[Mapping[str, Any]]) -> None:

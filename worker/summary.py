@@ -13,6 +13,12 @@ EXIT_OUTAGE = 75
 EXIT_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h: only a person can mend it."""
 
+REFUSED_FIX = (
+    "Trying again changes nothing. Check GOOGLE_CLOUD_PROJECT, and that the credentials are for it: "
+    "gcloud auth application-default login, or an attached service account."
+)
+"""What a person can do when the first request to a queue or a store was refused as such."""
+
 
 @dataclass(kw_only=True, slots=True)
 class RunSummary:

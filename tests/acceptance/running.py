@@ -1,5 +1,6 @@
 """Runs the command line as a stranger would: as a process, with an environment and nothing else."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -7,6 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from services.messaging.port import Message
+from worker.settings import load_settings
+from worker.wiring import connect
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_SECONDS = 100
@@ -45,6 +50,16 @@ def content_worker(
         timeout=TIMEOUT_SECONDS,
     )
     return Ended(code=process.returncode, stdout=process.stdout, stderr=process.stderr)
+
+
+def publish(database: Path, *bodies: bytes) -> None:
+    """Put messages on a topic of the embedded queue in this file, without a process for it."""
+
+    async def send() -> None:
+        async with connect(load_settings(worker_database=database)) as backend:
+            await backend.publisher.publish("content-requests", [Message(data=body) for body in bodies])
+
+    asyncio.run(send())
 
 
 @contextmanager

@@ -9,10 +9,10 @@ import click
 from services.messaging.port import Delivery
 from worker import logs
 from worker.dead_letters.groups import Group, Letter, groups_of, letters_of
-from worker.dead_letters.records import group_record_of, record_of, to_json
+from worker.dead_letters.records import group_record_of, record_of
 from worker.dead_letters.review import LOOK_AT_MOST, look
 from worker.dead_letters.showing import print_group, print_groups, print_letter
-from worker.drawing import progress_bar
+from worker.drawing import progress_bar, show, to_json
 from worker.settings import Settings, load_settings
 from worker.wiring import connect
 
@@ -25,7 +25,7 @@ async def list_groups(*, limit: int, as_json: bool) -> None:
     groups = groups_of(letters_of(await _look(limit)))
     if as_json:
         for group in groups:
-            click.echo(to_json(group_record_of(group)))
+            show(to_json(group_record_of(group)))
     elif groups:
         print_groups(groups)
         say_next("show FINGERPRINT", "redrive --fingerprint FINGERPRINT")
@@ -38,7 +38,7 @@ async def show_letters(name: str, *, as_json: bool) -> int:
     found = group.letters if group else [letter for letter in letters if letter.is_named(name)]
     if as_json:
         for letter in found:
-            click.echo(to_json(record_of(letter.newest)))
+            show(to_json(record_of(letter.newest)))
     else:
         _print_newest(found, group)
     if letters and not found:
@@ -51,7 +51,7 @@ async def export_letters(output: Path, *, limit: int) -> None:
     letters = await _look(limit)
     if str(output) == "-":
         for letter in letters:
-            click.echo(to_json(record_of(letter)))
+            show(to_json(record_of(letter)))
     elif letters:
         try:
             _write(output, letters)

@@ -1,18 +1,11 @@
-"""Dead letters for programs: as JSON, and without anything that a terminal would obey."""
+"""Dead letters for programs, as JSON values."""
 
 import base64
-import json
 from typing import Any
 
 from services.messaging.port import Delivery
 from worker.dead_letters.groups import Group
 from worker.dead_letters.redriving import Redrive
-from worker.drawing import printable
-
-
-def to_json(value: Any, *, indent: int | None = None) -> str:
-    """JSON that can be read by a person and shown on any terminal."""
-    return printable(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def record_of(delivery: Delivery) -> dict[str, Any]:

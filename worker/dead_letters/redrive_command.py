@@ -10,11 +10,11 @@ from pydantic_core import from_json
 from services.content.models import ContentRequest
 from worker.dead_letters.commands import say_missing, say_what_was_seen, settings_of_command
 from worker.dead_letters.groups import letters_of
-from worker.dead_letters.records import redrive_record_of, to_json
+from worker.dead_letters.records import redrive_record_of
 from worker.dead_letters.redriving import Choice, Redrive, Redriver, plans_of
 from worker.dead_letters.review import LOOK_AT_MOST, leased
 from worker.dead_letters.showing import print_redrives
-from worker.drawing import progress_bar
+from worker.drawing import progress_bar, tell, to_json
 from worker.rate import RateLimit
 from worker.wiring import connect
 
@@ -87,7 +87,7 @@ def _tell_plans(plans: Sequence[Redrive], *, topic: str, rate: float, as_json: b
             if to_send
             else "There is nothing to send as it is; mend fields with --set FIELD=VALUE."
         )
-        click.echo(f"\nThis was a dry run, nothing has changed. {how}")
+        tell(f"\nThis was a dry run, nothing has changed. {how}")
 
 
 def _tell_redrives(redrives: Sequence[Redrive], *, of: int, topic: str, as_json: bool) -> None:
@@ -99,12 +99,12 @@ def _tell_redrives(redrives: Sequence[Redrive], *, of: int, topic: str, as_json:
             print_redrives(left)
         sent = sum(redrive.message_id is not None for redrive in redrives)
         follow_up = " Next: content-worker run" if sent else ""
-        click.echo(f"sent {_messages(sent)} to {topic}; {of - sent} of {of} left as they were.{follow_up}")
+        tell(f"sent {_messages(sent)} to {topic}; {of - sent} of {of} left as they were.{follow_up}")
 
 
 def _print_json(redrives: Iterable[Redrive]) -> None:
     for redrive in redrives:
-        click.echo(to_json(redrive_record_of(redrive)))
+        tell(to_json(redrive_record_of(redrive)))
 
 
 def _refuse_to_merge(plans: Sequence[Redrive], changes: Mapping[str, Any]) -> None:

@@ -8,9 +8,8 @@ import click
 from pydantic_core import from_json
 
 from worker.dead_letters.groups import Group, Letter
-from worker.dead_letters.records import to_json
 from worker.dead_letters.redriving import Redrive
-from worker.drawing import console, printable
+from worker.drawing import console, printable, show, to_json
 
 ROWS = 50
 """How many messages a table lists before it says how many more there are."""
@@ -60,32 +59,30 @@ def print_redrives(redrives: Sequence[Redrive]) -> None:
     )
     _print_table(("message", "request", "fingerprint", "redriven before", "what"), rows)
     if len(redrives) > ROWS:
-        click.echo(f"and {len(redrives) - ROWS} more; --json lists all")
+        show(f"and {len(redrives) - ROWS} more; --json lists all")
 
 
 def print_group(group: Group) -> None:
     """What the letters of a group have in common."""
     cause = group.cause
-    click.secho(f"{len(group.letters)} with fingerprint {printable(cause.fingerprint)}", bold=True)
-    click.echo(f"  {printable(cause.stage)}: {printable(cause.kind)}: {printable(cause.text)}")
-    click.echo(
-        f"  from {_short(group.first_seen)} to {_short(group.last_seen)} UTC; spent: {_spent(group)}\n"
-    )
+    show(click.style(f"{len(group.letters)} with fingerprint {printable(cause.fingerprint)}", bold=True))
+    show(f"  {printable(cause.stage)}: {printable(cause.kind)}: {printable(cause.text)}")
+    show(f"  from {_short(group.first_seen)} to {_short(group.last_seen)} UTC; spent: {_spent(group)}\n")
 
 
 def print_letter(letter: Letter) -> None:
     """A whole letter: where it comes from, its attributes, its body."""
     request = f", request {letter.request_id}" if letter.request_id else ""
-    click.secho(printable(f"message {letter.source_message_id}{request}"), bold=True)
+    show(click.style(printable(f"message {letter.source_message_id}{request}"), bold=True))
     copies = f", {len(letter.copies)} copies" if len(letter.copies) > 1 else ""
-    click.echo(f"dead-lettered {_short(letter.seen_at)} UTC{copies}")
+    show(f"dead-lettered {_short(letter.seen_at)} UTC{copies}")
     attributes = letter.newest.attributes
     if not attributes:
-        click.echo("  (no attributes)")
+        show("  (no attributes)")
     width = max(map(len, attributes), default=0)
     for name, value in sorted(attributes.items()):
-        click.echo(f"  {printable(name):{width}}  {printable(value, kept='')}")
-    click.echo(f"{_body(letter.newest.data)}\n")
+        show(f"  {printable(name):{width}}  {printable(value, kept='')}")
+    show(f"{_body(letter.newest.data)}\n")
 
 
 def _body(data: bytes) -> str:

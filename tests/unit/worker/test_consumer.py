@@ -5,6 +5,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from services.content.failures import BUG, failure
@@ -280,6 +281,42 @@ def test_a_bug_in_one_message_does_not_end_the_others_and_shows_in_the_exit_code
         crash = next(entry for entry in logs if entry["event"] == "message.crashed")
         assert "KeyError at worker/test_consumer.py:" in crash["cause"]
         assert "SECRET" not in str(logs)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("broken", [["tell_settled"], ["tell_settled", "tell_crashed"]])
+def test_a_slot_is_freed_whatever_goes_wrong_with_telling_of_its_message(
+    broken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        # Given a single slot, and nobody who can be told anything
+        def fail(*_given: object, **_facts: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        for name in broken:
+            monkeypatch.setattr(f"worker.consumer.{name}", fail)
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+        rig = Rig(ScriptedQueue([deliveries("a"), deliveries("b"), deliveries("c")]), concurrency=1)
+        # When three messages come, one after the other
+        summary = await rig.run()
+        # Then each had the slot, was acked, and the run ends by itself
+        assert rig.queue.acked == ["a", "b", "c"]
+        assert (summary.ending, summary.bugs) == ("drained", 3)
+
+    asyncio.run(scenario())
+
+
+def test_a_slot_is_freed_when_a_message_is_cancelled_for_no_known_reason() -> None:
+    async def scenario() -> None:
+        async def work(message: InFlight) -> Handled:
+            if message.delivery.message_id == "a":
+                raise asyncio.CancelledError
+            return ACKED
+
+        rig = Rig(ScriptedQueue([deliveries("a"), deliveries("b")]), work, concurrency=1)
+        await rig.run()
+        assert rig.queue.acked == ["b"]
 
     asyncio.run(scenario())
 

@@ -9,10 +9,10 @@ from pydantic_core import from_json
 
 from tests.builders import NOON, delivery, message_bytes
 from worker.dead_letters.groups import groups_of, letters_of
-from worker.dead_letters.records import group_record_of, record_of, redrive_record_of, to_json
+from worker.dead_letters.records import group_record_of, record_of, redrive_record_of
 from worker.dead_letters.redriving import plan
 from worker.dead_letters.showing import ROWS, print_group, print_groups, print_letter, print_redrives
-from worker.drawing import printable
+from worker.drawing import printable, to_json
 
 HOSTILE = "\x1b[2J\x9b2J\x7f\r\u202egnp.exe"
 """Clears a screen in two ways, deletes, overwrites, and turns the direction of what follows."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -239,3 +240,46 @@ def test_what_became_of_the_debts_is_told_to_people_and_programs() -> None:
 def test_a_count_that_reached_its_limit_says_that_there_may_be_more() -> None:
     assert owed_line(3, limit=500).endswith("a better answer: 3")
     assert owed_line(500, limit=500).endswith("a better answer: 500 or more")
+
+
+def test_a_signal_lets_what_was_begun_end_and_begins_on_nothing_more() -> None:
+    # Given a signal while the first debt is worked on
+    async def stopped_meanwhile() -> Settled:
+        subject.stop(signal.SIGTERM)
+        return HEALED
+
+    healing = ScriptedHealing(q0=stopped_meanwhile)
+    subject = rounds(healing)
+    # When there are more debts, then that one is repaid and the others stay owed
+    assert run(subject, 5) == 1
+    assert (healing.ended, dict(subject.outcomes)) == (["q0"], {"healed": 1})
+
+
+def test_a_signal_breaks_off_what_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a debt whose model does not answer, and no grace
+    monkeypatch.setattr("worker.healing.TERMINATION_GRACE_SECONDS", 0.0)
+    cancelled: list[str] = []
+
+    async def never() -> Settled:
+        subject.stop(signal.SIGTERM)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append("q0")
+        raise AssertionError
+
+    subject = rounds(ScriptedHealing(q0=never))
+    # When the process is told to stop, then the debt is given back and stays owed
+    assert run(subject, 3) == 0
+    assert (cancelled, dict(subject.outcomes)) == (["q0"], {})
+
+
+def test_a_signal_before_the_first_debt_leaves_all_of_them_owed() -> None:
+    async def scenario() -> None:
+        healing = ScriptedHealing()
+        subject = rounds(healing)
+        subject.stop(signal.SIGTERM)
+        await subject.run(debts(3), advance=lambda _steps: None)
+        assert healing.begun == []
+
+    asyncio.run(scenario())
