@@ -51,25 +51,36 @@ class ModelUnavailable(TransientError):
     """A model did not answer, but may later.
 
     `kind` is one of `quota`, `timeout`, `unavailable`, `server_error`; `code` the HTTP status it
-    amounts to; `retry_after` the seconds the service asked to wait, where it said so.
+    amounts to; `retry_after` the seconds the service asked to wait, where it said so. `lasts` tells that it will not
+    answer for hours, though nobody said for how many: the quota of a day is used up.
     """
 
     def __init__(
-        self, message: str, *, kind: str = "unavailable", code: int = 503, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        kind: str = "unavailable",
+        code: int = 503,
+        retry_after: float | None = None,
+        lasts: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.code = code
         self.retry_after = retry_after
+        self.lasts = lasts
 
 
 class NoModelAnswered(ModelUnavailable):
-    """Every rung of a stage's ladder failed, one of them at least for want of a service; the message says why."""
+    """Every rung of a stage's ladder failed, one of them at least for want of a service; the message says why.
+
+    `retry_after` is there when every model is left alone for a while: the seconds until the first is asked again.
+    """
 
     kind = "no_answer"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, kind=NoModelAnswered.kind)
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message, kind=NoModelAnswered.kind, retry_after=retry_after)
 
 
 class PermanentError(ContentWorkerError):
@@ -92,7 +103,7 @@ class MessageDecodeError(PermanentError):
 
 
 class ModelRejected(PermanentError):
-    """A model refuses every call like this one; only an operator can mend it.
+    """A model refuses every call like this one; mostly only an operator can mend it.
 
     `kind` is one of `model_not_found`, `permission_denied`, `unauthenticated`, `invalid_request`; `code` the
     HTTP status; `fix` the sentence that tells the operator what to change.
@@ -103,6 +114,9 @@ class ModelRejected(PermanentError):
         self.kind = kind
         self.code = code
         self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.fix}"
 
 
 class ModelAnswerInvalid(PermanentError):

@@ -23,7 +23,16 @@ def no_answer(
     if telling and OWN_FAULTS.issuperset(telling):
         return _request_failed(stage, failures, kind=telling[-1])
     reasons = "; ".join(f"{ref}: {failure.message}" for ref, failure in failures)
-    return NoModelAnswered(f"No rung of the ladder for {stage} answered. {reasons}")
+    return NoModelAnswered(
+        f"No rung of the ladder for {stage} answered. {reasons}", retry_after=_retry_after(failures)
+    )
+
+
+def _retry_after(failures: Sequence[tuple[ModelRef, RungFailure]]) -> float | None:
+    """When the first rung is asked again; None when one of them may be asked at any time."""
+    waits = [failure.retry_after for _, failure in failures]
+    known = [wait for wait in waits if wait is not None]
+    return min(known) if known and len(known) == len(waits) else None
 
 
 def _request_failed(

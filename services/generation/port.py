@@ -54,11 +54,15 @@ class Task(Generic[AnswerT]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RungFailure:
-    """Why a rung did not answer, in words fit for logs and results."""
+    """Why a rung did not answer, in words fit for logs and results.
+
+    `retry_after` is in how many seconds its model is asked again, where it is left alone until then.
+    """
 
     kind: str
     code: int | None
     message: str
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

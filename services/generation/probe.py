@@ -6,8 +6,8 @@ from pydantic import BaseModel, Field
 
 from services.errors import ConfigurationError, ModelAnswerInvalid, NoModelAnswered
 from services.generation.allowance import Allowance
-from services.generation.breaker import LASTING
 from services.generation.port import RungFailure, Task
+from services.generation.refusals import LASTING
 from services.generation.rung import Rung
 
 
@@ -32,14 +32,17 @@ def probe_task() -> Task[Sign]:
 
 
 async def probe(rungs: Iterable[Rung]) -> None:
-    """Ask each model once, however many rungs stand for it, until one does not answer.
+    """Ask each model once, however many rungs stand for it, until one does not answer. A refusal is asked about twice.
 
     Raises `NoModelAnswered` when it may answer later, `ConfigurationError` when it refuses every call.
     """
     for rung in {rung.ref: rung for rung in rungs}.values():
-        report = await rung.ask(probe_task())
-        if report.failure is not None and not _is_sign(report.failure):
-            raise _error(rung, report.failure)
+        failure = (await rung.ask(probe_task())).failure
+        if failure is not None and failure.kind in LASTING:
+            # A single one may pass: a token that has expired is renewed by then.
+            failure = (await rung.ask(probe_task())).failure
+        if failure is not None and not _is_sign(failure):
+            raise _error(rung, failure)
 
 
 def _is_sign(failure: RungFailure) -> bool:

@@ -18,6 +18,8 @@ T = TypeVar("T")
 class RetrySettings:
     """How patient a rung is. All durations are seconds.
 
+    A service that asks to wait longer than `max_retry_after_seconds` is not waited for: its rung closes (`refusals`).
+
     Google advises at most two retries, exponential from one second, with jitter
     (https://docs.cloud.google.com/gemini-enterprise-agent-platform/models/retry-strategy).
     """
@@ -39,10 +41,10 @@ def pause_before(
     """Seconds to wait after that many failures in a row.
 
     Full jitter: anything between nothing and the exponential bound. Where the service named a time, it is
-    kept (up to the cap) and jitter comes on top, or all waiting calls would return in the same instant.
+    kept and jitter comes on top, or all waiting calls would return in the same instant.
     """
     if retry_after is not None:
-        return min(retry_after, settings.max_retry_after_seconds) + uniform(0.0, settings.base_seconds)
+        return retry_after + uniform(0.0, settings.base_seconds)
     return uniform(0.0, min(settings.max_backoff_seconds, settings.base_seconds * 2 ** (failures - 1)))
 
 

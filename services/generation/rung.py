@@ -11,7 +11,6 @@ import structlog
 from services.errors import ModelAnswerInvalid, ModelRejected, ModelUnavailable
 from services.generation.allowance import Allowance, AllowanceSpent
 from services.generation.answers import Misfit, read_answer
-from services.generation.breaker import Breaker
 from services.generation.port import (
     AnswerT,
     Completion,
@@ -24,6 +23,7 @@ from services.generation.port import (
     no_problems,
 )
 from services.generation.pricing import price as list_price
+from services.generation.refusals import Refusals, RungClosed
 from services.generation.retry import Retry, RetrySettings
 from services.generation.spend import Spend
 
@@ -61,21 +61,21 @@ class _Tab:
 
 
 class Rung:
-    """One model of a ladder. Rungs of several stages that stand for the same model share a breaker."""
+    """One model of a ladder. Rungs of several stages that stand for the same model share its refusals."""
 
     def __init__(
         self,
         provider: Provider,
         ref: ModelRef,
         *,
-        breaker: Breaker,
+        refusals: Refusals,
         retry: Retry | None = None,
         price: Price = list_price,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.ref = ref
         self._provider = provider
-        self._breaker = breaker
+        self._refusals = refusals
         self._retry = retry or Retry(RetrySettings())
         self._price = price
         self._now = now
@@ -90,15 +90,13 @@ class Rung:
 
         A model that is known to refuse is not called. The mock takes nothing of an allowance and needs none.
         """
-        if (refusal := self._breaker.reason) is not None:
-            return RungReport(spend=Spend(), failure=_failure(refusal))
         tab = _Tab(Allowance() if self.is_mock else task.allowance)
         try:
             return await self._converse(task, tab)
-        except ModelRejected as error:
-            self._tell_refusal(task, error, tab.spend.calls)
-            return RungReport(spend=tab.spend, failure=_failure(error))
-        except (ModelUnavailable, ModelAnswerInvalid, AllowanceSpent) as error:
+        except RungClosed as closed:
+            # Told by the call that closed it.
+            return RungReport(spend=tab.spend, failure=closed.failure)
+        except (ModelRejected, ModelUnavailable, ModelAnswerInvalid, AllowanceSpent) as error:
             self._tell_failure(task, _failure(error), tab.spend.calls)
             return RungReport(spend=tab.spend, failure=_failure(error))
 
@@ -141,6 +139,12 @@ class Rung:
         return completion
 
     async def _call(self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab) -> Completion:
+        return await self._refusals.run(
+            partial(self._call_once, task, rejection, tab),
+            longest_wait=self._retry.settings.max_retry_after_seconds,
+        )
+
+    async def _call_once(self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab) -> Completion:
         if tab.allowance.is_spent:
             raise tab.allowance.spent()
         await tab.allowance.guard()
@@ -163,22 +167,6 @@ class Rung:
         cost = self._price(self.ref, usage, self._now())
         return Spend(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cost_usd=cost)
 
-    def _tell_refusal(self, task: Task[AnswerT], error: ModelRejected, calls: int) -> None:
-        if self._breaker.open(error):
-            log.warning(
-                "rung.closed",
-                provider=self.ref.provider,
-                model=self.ref.model,
-                location=self.ref.location,
-                kind=error.kind,
-                code=error.code,
-                cause=error.message,
-                fix=error.fix,
-            )
-        elif self._breaker.reason is None:
-            # It concerns this request alone. With the breaker open, all was said by the call that opened it.
-            self._tell_failure(task, _failure(error), calls)
-
     def _tell_failure(self, task: Task[AnswerT], failure: RungFailure, calls: int) -> None:
         log.warning(
             "rung.failed",
@@ -192,8 +180,7 @@ class Rung:
 
 
 def _failure(error: ModelUnavailable | ModelRejected | ModelAnswerInvalid | AllowanceSpent) -> RungFailure:
-    message = f"{error.message} {error.fix}" if isinstance(error, ModelRejected) else error.message
-    return RungFailure(kind=error.kind, code=error.code, message=message)
+    return RungFailure(kind=error.kind, code=error.code, message=str(error))
 
 
 def _with_more_room(task: Task[AnswerT], misfit: Misfit) -> Task[AnswerT]:

@@ -7,12 +7,12 @@ from datetime import timedelta
 import structlog
 
 from services.errors import ConfigurationError
-from services.generation.breaker import Breaker
 from services.generation.ladder import Ladder
 from services.generation.port import LanguageModel, ModelRef, PaidAnswers, Provider
 from services.generation.providers.mock import MockProvider
 from services.generation.recall import Recall
 from services.generation.refs import parse_ladder
+from services.generation.refusals import Refusals
 from services.generation.rung import Rung
 from services.generation.shared_calls import SharedCalls
 from services.storage.patience import Patience, PatientAnswers
@@ -57,11 +57,11 @@ def ladders_of(settings: Settings) -> dict[str, list[ModelRef]]:
 def rungs_of(
     ladders: Mapping[str, list[ModelRef]], providers: dict[str, Provider], choose: Choice
 ) -> dict[str, list[Rung]]:
-    """The rungs of every stage that `choose` leaves in; a model has one breaker, whichever stages ask it."""
-    breakers: dict[ModelRef, Breaker] = {}
+    """The rungs of every stage that `choose` leaves in; a model's refusals are shared by all stages."""
+    refusals: dict[ModelRef, Refusals] = {}
 
     def rung(ref: ModelRef) -> Rung:
-        return Rung(providers[ref.provider], ref, breaker=breakers.setdefault(ref, Breaker()))
+        return Rung(providers[ref.provider], ref, refusals=refusals.setdefault(ref, Refusals(ref)))
 
     return {stage: [rung(ref) for ref in choose(refs, providers)] for stage, refs in ladders.items()}
 

@@ -12,14 +12,12 @@ channel of the generated transport and not through the generated client, which t
 """
 
 import asyncio
-import itertools
 import math
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from functools import partial
 
-import google.auth
 import grpc
 from google.api_core import exceptions as api_exceptions
 from google.api_core.gapic_v1 import client_info, routing_header
@@ -29,20 +27,19 @@ from google.cloud.aiplatform_v1.services.prediction_service.transports import (
 )
 
 from services.generation.port import AnswerT, Completion, ModelRef, Rejection, Task
+from services.generation.providers.vertex_channels import Channels, Metadata, OpenChannel
 from services.generation.providers.vertex_errors import explain, explain_auth
 from services.generation.providers.vertex_facts import Target
-from services.generation.providers.vertex_wire import Request, Response, build_request, read_completion
+from services.generation.providers.vertex_token import AccessToken
+from services.generation.providers.vertex_wire import build_request, read_completion
+from services.keepalive import KEEPALIVE
 
-METHOD = "/google.cloud.aiplatform.v1.PredictionService/GenerateContent"
 _MULTI_REGIONS = frozenset({"us", "eu"})
 
 # Google's front ends allow a connection about a hundred calls at a time; gRPC makes the others wait, against their
 # own time limit (https://grpc.io/docs/guides/performance). Channels with a pool of their own do not share one.
 CALLS_PER_CONNECTION = 100
-_OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
-
-OpenChannel = Callable[[str], Awaitable[grpc.aio.Channel]]
-Metadata = Sequence[tuple[str, str]]
+_OPTIONS = (("grpc.use_local_subchannel_pool", 1), *KEEPALIVE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +67,7 @@ class VertexProvider:
     """Completes tasks with Gemini. The channels of an endpoint are opened by the first call in its event loop.
 
     `location` is for references that name none, `calls_at_once` decides how many connections share the calls.
-    `open_channel` gets the host and is there for tests.
+    `token` and `open_channel`, which gets the host, are there for tests.
     """
 
     def __init__(
@@ -80,33 +77,40 @@ class VertexProvider:
         location: str = "global",
         emulator_host: str | None = None,
         calls_at_once: int = 1,
+        token: AccessToken | None = None,
         open_channel: OpenChannel | None = None,
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
     ) -> None:
         self._project = project
         self._location = location
         self._emulator_host = emulator_host
-        self._open_channel = open_channel or (_open_plaintext if emulator_host else _open_authorised)
+        self._token = token or AccessToken()
+        authorised = partial(_open_authorised, self._token)
+        self._open_channel = open_channel or (_open_plaintext if emulator_host else authorised)
         self._today = today
         self._routes: dict[ModelRef, _Route] = {}
         self._connections = math.ceil(calls_at_once / CALLS_PER_CONNECTION)
-        self._channels: list[grpc.aio.Channel] = []
-        self._calls: dict[str, Iterator[Callable[..., Awaitable[Any]]]] = {}
-        self._opening = asyncio.Lock()
+        self._channels: dict[str, Channels] = {}
 
     async def complete(
         self, task: Task[AnswerT], *, model: ModelRef, rejection: Rejection | None = None, timeout: float
     ) -> Completion:
-        """Make one call of at most `timeout` seconds. Raises `ModelUnavailable` or `ModelRejected`."""
+        """Make one call of at most `timeout` seconds. Raises `ModelUnavailable` or `ModelRejected`.
+
+        When it raises that the token was not accepted, there is a new one for the next call already.
+        """
         route = self._routes.get(model) or self._add_route(model)
+        channels = self._channels[route.target.endpoint]
         request = build_request(route.path, task, rejection)
-        try:
-            calls = self._calls.get(route.target.endpoint) or await self._open(route.target.endpoint)
-            response = await next(calls)(request, timeout=timeout, metadata=route.metadata)
+        token = self._token.version
         # The cause is cut off on purpose: its text is the server's, which may quote a student's question, and
         # whoever prints a traceback prints the causes too.
+        try:
+            response = await channels.generate(request, timeout=timeout, metadata=route.metadata)
         except grpc.aio.AioRpcError as error:
             api_error = api_exceptions.from_grpc_error(error)
+            if isinstance(api_error, api_exceptions.Unauthorized):
+                await self._renew(token, route.target, timeout)
             raise explain(api_error, route.target, today=self._today()) from None
         except GoogleAuthError as error:
             raise explain_auth(error, route.target) from None
@@ -114,10 +118,17 @@ class VertexProvider:
 
     async def close(self) -> None:
         """Close the channels; calls under way are cancelled."""
-        channels, self._channels = self._channels, []
-        self._calls.clear()
-        for channel in channels:
-            await channel.close(grace=None)
+        for channels in self._channels.values():
+            await channels.close()
+
+    async def _renew(self, token: int, target: Target, timeout: float) -> None:
+        if self._emulator_host:
+            return
+        try:
+            async with asyncio.timeout(timeout):
+                await self._token.renew(token)
+        except (GoogleAuthError, TimeoutError) as error:
+            raise explain_auth(error, target) from None
 
     def _add_route(self, model: ModelRef) -> _Route:
         location = model.location or self._location
@@ -133,30 +144,16 @@ class VertexProvider:
             ),
         )
         self._routes[model] = route
+        if endpoint not in self._channels:
+            self._channels[endpoint] = Channels(
+                endpoint, open_channel=self._open_channel, connections=self._connections
+            )
         return route
 
-    async def _open(self, endpoint: str) -> Iterator[Callable[..., Awaitable[Any]]]:
-        """The calls of an endpoint, each connection in turn."""
-        async with self._opening:
-            if endpoint not in self._calls:
-                opened = [await self._open_channel(endpoint) for _ in range(self._connections)]
-                self._channels += opened
-                self._calls[endpoint] = itertools.cycle(
-                    channel.unary_unary(
-                        METHOD,
-                        request_serializer=Request.SerializeToString,
-                        response_deserializer=Response.FromString,
-                    )
-                    for channel in opened
-                )
-            return self._calls[endpoint]
 
-
-async def _open_authorised(endpoint: str) -> grpc.aio.Channel:
-    # Looking for credentials reads files and asks the metadata server: not in the event loop.
-    credentials, _ = await asyncio.to_thread(google.auth.default, scopes=Transport.AUTH_SCOPES)
+async def _open_authorised(token: AccessToken, endpoint: str) -> grpc.aio.Channel:
     channel: grpc.aio.Channel = Transport.create_channel(
-        f"{endpoint}:443", credentials=credentials, options=_OWN_CONNECTION
+        f"{endpoint}:443", credentials=await token.credentials(), options=_OPTIONS
     )
     return channel
 
@@ -170,4 +167,4 @@ def _resource_name(model: str, *, project: str, location: str) -> str:
 
 
 async def _open_plaintext(endpoint: str) -> grpc.aio.Channel:
-    return grpc.aio.insecure_channel(endpoint, options=_OWN_CONNECTION)
+    return grpc.aio.insecure_channel(endpoint, options=_OPTIONS)

@@ -5,7 +5,8 @@ looked at last and never passed on: servers quote the request in it, and the req
 question.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -100,15 +101,22 @@ def explain(
         return refusal(_facts(error, verdict.code, text), target, today=today)
     if text.startswith(_PLUGIN_FAILED) and any(word in text for word in _LASTING_REASONS):
         return no_credentials(target)
-    cause = _quota_cause(error, text) if verdict.kind == "quota" else _busy_cause(verdict, target, text)
+    is_quota = verdict.kind == "quota"
     return ModelUnavailable(
-        f"{target}: {cause}", kind=verdict.kind, code=verdict.code, retry_after=_retry_after(error.details)
+        f"{target}: {_quota_cause(error, text) if is_quota else _busy_cause(verdict, target, text)}",
+        kind=verdict.kind,
+        code=verdict.code,
+        retry_after=_retry_after(error.details),
+        lasts=is_quota and _is_used_up(error, text),
     )
 
 
-def explain_auth(error: auth.GoogleAuthError, target: Target) -> ModelUnavailable | ModelRejected:
-    """The project's own error for credentials that could not be found or renewed."""
-    if error.retryable or isinstance(error, auth.TransportError | auth.TimeoutError | auth.ResponseError):
+def explain_auth(
+    error: auth.GoogleAuthError | TimeoutError, target: Target
+) -> ModelUnavailable | ModelRejected:
+    """The project's own error for credentials that could not be found or renewed, or not in time."""
+    passes = auth.TransportError | auth.TimeoutError | auth.ResponseError
+    if isinstance(error, TimeoutError | passes) or error.retryable:
         return ModelUnavailable(f"{target}: the service that issues access tokens did not answer.")
     return no_credentials(target)
 
@@ -128,9 +136,32 @@ def _facts(error: api.GoogleAPICallError, code: int, text: str) -> Facts:
 
 
 def _quota_cause(error: api.GoogleAPICallError, text: str) -> str:
+    if _is_used_up(error, text):
+        return "the project's quota for the day, or for longer, is used up (429). Ask for more quota."
     if error.reason == "RATE_LIMIT_EXCEEDED" or text.startswith("Quota exceeded"):
         return "the project's quota is used up (429). Ask for more quota or lower WORKER_CONCURRENCY."
     return "the capacity that all customers share is used up (429); no quota of the project is at fault."
+
+
+# Names of limits as services write them: GenerateRequestsPerDayPerProjectPerModel, requests_per_day, "requests per day"
+# (from literal logs in public issue threads), and the unit 1/d/{project} of Service Usage.
+_LONG = re.compile(r"per[ _-]?(?:day|week|month|year)|\bdaily|^1/(?:d|w|mo?)\b", re.IGNORECASE)
+
+
+def _is_used_up(error: api.GoogleAPICallError, text: str) -> bool:
+    """Whether the quota is one that no retry outlasts: of a day or longer, or of nothing at all."""
+    metadata = dict(error.metadata or {})
+    if metadata.get("quota_limit_value") == "0":
+        return True
+    limits = (value for name, value in metadata.items() if name.startswith("quota_"))
+    return any(_LONG.search(words) for words in (text, *limits, *_violations(error.details)))
+
+
+def _violations(details: Sequence[object]) -> Iterator[str]:
+    for detail in details or ():
+        if isinstance(detail, error_details_pb2.QuotaFailure):
+            for violation in detail.violations:
+                yield from (violation.quota_id, violation.quota_metric, violation.description)
 
 
 def _busy_cause(verdict: Busy, target: Target, text: str) -> str:

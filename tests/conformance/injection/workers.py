@@ -14,11 +14,11 @@ from services.content.fulfilment import Fulfilment
 from services.content.pipeline import ContentPipeline
 from services.content.results import ResultPolicy
 from services.generation.allowance import Allowance
-from services.generation.breaker import Breaker
 from services.generation.ladder import Ladder
 from services.generation.port import ModelRef, Provider
 from services.generation.providers.mock import MockProvider
 from services.generation.recall import Recall
+from services.generation.refusals import Refusals
 from services.generation.retry import Retry, RetrySettings
 from services.generation.rung import Rung
 from services.generation.shared_calls import SharedCalls
@@ -154,12 +154,12 @@ class Worker:
         site, loop = self._site, self._site.loop
         models: Provider = DistantModel(line=self._line, model=site.model)
         retry = Retry(RetrySettings(), uniform=site.uniform)
-        breakers: dict[ModelRef, Breaker] = {}
+        refusals: dict[ModelRef, Refusals] = {}
 
         def rung(ref: ModelRef) -> Rung:
             provider = MockProvider() if ref.provider == "mock" else models
-            breaker = breakers.setdefault(ref, Breaker())
-            return Rung(provider, ref, breaker=breaker, retry=retry, now=loop.now)
+            known = refusals.setdefault(ref, Refusals(ref, now=loop.now, uniform=site.uniform))
+            return Rung(provider, ref, refusals=known, retry=retry, now=loop.now)
 
         return SharedCalls(
             Ladder(

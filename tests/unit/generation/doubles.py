@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.errors import ModelRejected, ModelUnavailable
-from services.generation.breaker import Breaker
 from services.generation.ladder import Ladder
 from services.generation.port import AnswerT, Completion, ModelRef, PaidAnswers, Rejection, Task, Usage
 from services.generation.providers.mock import MockProvider
+from services.generation.refusals import Refusals
 from services.generation.retry import Retry, RetrySettings
 from services.generation.rung import Rung
 
@@ -126,7 +126,7 @@ def rung(
     provider: ScriptedProvider,
     ref: ModelRef = BEST,
     *,
-    breaker: Breaker | None = None,
+    refusals: Refusals | None = None,
     pauses: Pauses | None = None,
     settings: RetrySettings | None = None,
     price: object = a_cent,
@@ -136,7 +136,7 @@ def rung(
     return Rung(
         provider,
         ref,
-        breaker=breaker or Breaker(),
+        refusals=refusals or Refusals(ref, now=lambda: NOON, uniform=pauses.uniform),
         retry=retry,
         price=price,  # type: ignore[arg-type]  # tests pass functions of the right shape
         now=lambda: NOON,

@@ -69,3 +69,22 @@ def test_an_outages_message_names_every_rungs_reason() -> None:
     # When the message is read
     # Then every rung is in it
     assert error.message == f"No rung of the ladder for nlu answered. {BEST}: busy; {SECOND}: busy"
+
+
+@pytest.mark.parametrize(
+    ("waits", "expected"),
+    [((3600.0,), 3600.0), ((3600.0, 120.0), 120.0), ((3600.0, None), None), ((None,), None)],
+)
+def test_the_first_rung_that_is_asked_again_says_when(
+    waits: tuple[float | None, ...], expected: float | None
+) -> None:
+    # Given rungs that are left alone for a while, or may be asked at any time
+    failures = [
+        (ref, RungFailure(kind="quota", code=429, message="used up", retry_after=wait))
+        for ref, wait in zip(REFS, waits, strict=False)
+    ]
+    # When the error is chosen
+    error = no_answer("script", failures)
+    # Then it says when asking makes sense, where that is known
+    assert isinstance(error, NoModelAnswered)
+    assert error.retry_after == expected

@@ -57,6 +57,12 @@ def test_a_model_that_refuses_every_call_is_told_with_what_to_do() -> None:
     assert "WORKER_MODELS" in told.value.fix
 
 
+def test_a_model_that_refuses_once_answers() -> None:
+    provider = ScriptedProvider(gone(), READY)
+    ask(provider)
+    assert len(provider.calls) == 2
+
+
 def test_a_call_that_the_model_does_not_understand_is_no_sign_that_it_answers_others() -> None:
     with pytest.raises(NoModelAnswered):
         ask(ScriptedProvider(malformed()))

@@ -9,9 +9,9 @@ from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2
 
 from services.errors import ModelRejected, ModelUnavailable
-from services.generation.breaker import LASTING
 from services.generation.providers.vertex_errors import VERDICTS, Refused, explain, explain_auth
 from services.generation.providers.vertex_facts import Target
+from services.generation.refusals import LASTING
 from tests.unit.generation.doubles import MARKER
 
 TODAY = date(2026, 11, 20)
@@ -95,6 +95,45 @@ def test_shared_capacity_is_told_apart_from_a_quota(text: str, cause: str) -> No
     explained = said(api.ResourceExhausted(text))
     # Then nobody is sent to the quota page in vain
     assert cause in explained.message
+
+
+def exceeded(text: str = "Quota exceeded.", **metadata: str) -> api.ResourceExhausted:
+    info = error_details_pb2.ErrorInfo(reason="RATE_LIMIT_EXCEEDED", metadata=metadata)
+    return api.ResourceExhausted(text, error_info=info)
+
+
+def violation(**fields: str) -> api.ResourceExhausted:
+    failure = error_details_pb2.QuotaFailure(violations=[error_details_pb2.QuotaFailure.Violation(**fields)])
+    return api.ResourceExhausted("Quota exceeded.", details=[failure])
+
+
+@pytest.mark.parametrize(
+    ("error", "lasts"),
+    [
+        (exceeded(quota_limit="GenerateContentRequestsPerDayPerProjectPerBaseModel"), True),
+        (exceeded(quota_metric="aiplatform.googleapis.com/generate_content_requests_per_day"), True),
+        (exceeded(quota_limit="TokensPerMonth"), True),
+        (exceeded(quota_unit="1/d/{project}"), True),
+        (exceeded(quota_limit="RequestsPerMinute", quota_limit_value="0"), True),
+        (exceeded("Quota exceeded for 'Requests' and limit 'Requests per day per user'."), True),
+        (exceeded("Daily Limit Exceeded"), True),
+        (violation(quota_id="GenerateRequestsPerDayPerProjectPerModel-FreeTier"), True),
+        (violation(description="Requests per week"), True),
+        (exceeded(quota_limit="GenerateContentRequestsPerMinutePerProjectPerBaseModel"), False),
+        (exceeded(quota_unit="1/min/{project}"), False),
+        (violation(quota_id="GenerateContentInputTokensPerModelPerMinute-FreeTier"), False),
+        (api.ResourceExhausted("Resource exhausted. Please try again later."), False),
+        (api.ServiceUnavailable("The daily maintenance is under way."), False),
+    ],
+)
+def test_a_quota_of_a_day_or_longer_lasts(error: api.GoogleAPICallError, lasts: bool) -> None:
+    # Given a 429 that names its limit, or another error
+    # When it is explained
+    explained = said(error)
+    # Then only what no retry outlasts is said to last
+    assert isinstance(explained, ModelUnavailable)
+    assert explained.lasts == lasts
+    assert ("for the day" in explained.message) == lasts
 
 
 @pytest.mark.parametrize(
@@ -209,7 +248,7 @@ def test_a_retired_model_is_explained_as_a_whole_sentence() -> None:
 def test_a_policy_closes_the_model_for_everybody_and_a_bad_request_does_not() -> None:
     # Given two refusals with status 400
     policy, request = said(api.FailedPrecondition("x")), said(api.InvalidArgument("x"))
-    # When the breaker looks at their kinds
+    # When their kinds are looked at
     lasting = [error.kind in LASTING for error in (policy, request)]
     # Then only the policy lasts
     assert lasting == [True, False]

@@ -186,9 +186,9 @@ def test_a_retired_model_is_replaced_by_the_next_rung() -> None:
     with capture_logs() as logs:
         # When the ladder is asked
         answer, emulator = climb(Rule(model=r"gemini-3\.8-flash", error="retired"))
-    # Then it was called once, the next one answered, and there is one warning
+    # Then it said so twice, the next one answered, and there is one warning
     assert answer.provenance.mode == "fallback"
-    assert [seen.model for seen in emulator.requests] == [BEST.model, SECOND.model]
+    assert [seen.model for seen in emulator.requests] == [BEST.model, BEST.model, SECOND.model]
     assert [entry["event"] for entry in logs] == ["rung.closed"]
     assert MARKER not in repr((logs, answer.provenance))
 
