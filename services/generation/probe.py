@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import structlog
 from pydantic import BaseModel, Field
 
 from services.errors import ConfigurationError, ModelAnswerInvalid, NoModelAnswered
@@ -9,6 +10,9 @@ from services.generation.allowance import Allowance
 from services.generation.breaker import LASTING
 from services.generation.port import RungFailure, Task
 from services.generation.rung import Rung
+from services.generation.spend import cost_facts
+
+log = structlog.get_logger()
 
 
 class Sign(BaseModel):
@@ -32,12 +36,13 @@ def probe_task() -> Task[Sign]:
 
 
 async def probe(rungs: Iterable[Rung]) -> None:
-    """Ask each model once, however many rungs stand for it, until one does not answer.
+    """Ask each model once, however many rungs stand for it, until one does not answer; what it costs is logged.
 
     Raises `NoModelAnswered` when it may answer later, `ConfigurationError` when it refuses every call.
     """
     for rung in {rung.ref: rung for rung in rungs}.values():
         report = await rung.ask(probe_task())
+        log.info("model.probed", model=str(rung.ref), **cost_facts(report.spend))
         if report.failure is not None and not _is_sign(report.failure):
             raise _error(rung, report.failure)
 
