@@ -277,9 +277,9 @@ resource "google_monitoring_alert_policy" "daily_cost" {
     mime_type = "text/markdown"
     subject   = "Content worker: models cost more than planned"
     content   = <<-EOT
-      The answers of the last 24 hours cost more than ${var.daily_cost_alert_usd} US dollars, by the prices the worker knows. Calls of unknown price are not counted, so the bill may be higher.
+      Models cost more than ${var.daily_cost_alert_usd} US dollars in the last 24 hours, failed attempts and dead letters included, by the prices the worker knows. Calls of unknown price are not counted (`content_worker_unknown_costs` says how many attempts had one), so the bill may be higher.
 
-      **Cause**: more questions than usual, a dearer model in `WORKER_MODELS`, longer scripts, or one publisher that sends the same questions under new ids.
+      **Cause**: more questions than usual, a dearer model in `WORKER_MODELS`, longer scripts, questions that fail again and again, or one publisher that sends the same questions under new ids.
 
       **Fix**: the dashboard shows cost and questions by the hour. To stop paying now: `schedule_paused = true` (questions wait), or `WORKER_MODELS = "mock"` in `worker_settings` (answers from the catalogue, with a debt each). A higher bound is `daily_cost_alert_usd`.
 

@@ -5,6 +5,9 @@ locals {
   log_sources = ["cloud_run_job", "cloud_run_worker_pool", "cloud_run_revision"]
   from_worker = "resource.type=(${join(" OR ", [for source in local.log_sources : "\"${source}\""])})"
 
+  # Every line that says what was spent, each dollar in one of them.
+  tells_costs = "jsonPayload.message=(\"message.settled\" OR \"message.spent_late\" OR \"debt.settled\" OR \"model.probed\")"
+
   # Ours among the project's jobs, pools and services: their names begin alike.
   our_names = join(" OR ", [
     "resource.labels.job_name=\"${local.name}\"",
@@ -48,7 +51,7 @@ resource "google_logging_metric" "answered" {
 resource "google_logging_metric" "settled" {
   project     = var.project_id
   name        = "content_worker_settled"
-  description = "Messages settled, by what became of them: ack, retry, hold, dead_letter."
+  description = "Messages settled, by what became of them: ack, retry, dead_letter; none for work that was cut short after it had cost something."
   filter      = "${local.from_worker} AND jsonPayload.message=\"message.settled\""
 
   label_extractors = {
@@ -72,8 +75,8 @@ resource "google_logging_metric" "settled" {
 resource "google_logging_metric" "cost" {
   project         = var.project_id
   name            = "content_worker_cost_usd"
-  description     = "What models were paid for one message or one repaid debt, in US dollars. Calls of unknown price are not in it."
-  filter          = "${local.from_worker} AND jsonPayload.message=(\"message.settled\" OR \"debt.settled\") AND jsonPayload.cost_usd>=0"
+  description     = "What models were paid for one attempt at a message or a debt, however it ended, in US dollars. Calls of unknown price are not in it."
+  filter          = "${local.from_worker} AND ${local.tells_costs} AND jsonPayload.cost_usd>=0"
   value_extractor = "EXTRACT(jsonPayload.cost_usd)"
 
   metric_descriptor {
@@ -89,6 +92,21 @@ resource "google_logging_metric" "cost" {
       growth_factor      = 2
       num_finite_buckets = 21
     }
+  }
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_logging_metric" "unknown_costs" {
+  project     = var.project_id
+  name        = "content_worker_unknown_costs"
+  description = "Attempts of which a part has no known price: the bill is higher than content_worker_cost_usd."
+  filter      = "${local.from_worker} AND ${local.tells_costs} AND jsonPayload.cost_is_complete=false"
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "INT64"
+    unit        = "1"
   }
 
   depends_on = [google_project_service.api]

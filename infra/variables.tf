@@ -321,7 +321,7 @@ variable "degraded_share_alert" {
 }
 
 variable "daily_cost_alert_usd" {
-  description = "Alert when the answers of the last 24 hours cost more than this many US dollars."
+  description = "Alert when models cost more than this many US dollars in the last 24 hours, failed attempts included."
   type        = number
   default     = 20
 

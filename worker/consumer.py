@@ -14,13 +14,14 @@ import structlog
 
 from services.content.failures import BUG
 from services.errors import ConfigurationError, ContentWorkerError, NoModelAnswered, QueueUnavailable
+from services.generation.spend import Spend
 from services.messaging.port import Delivery, MessageQueue
 from services.storage.patience import Patience
 from worker.handler import Handled, MessageHandler
 from worker.lease import InFlight, LeaseKeeper
 from worker.pace import BATCHES
 from worker.puller import Puller
-from worker.reporting import tell_crashed, tell_settled
+from worker.reporting import tell_crashed, tell_late, tell_settled, tell_unsettled
 from worker.settlement import Settlement
 from worker.settler import Settler
 from worker.summary import Ending, RunSummary
@@ -189,9 +190,11 @@ class Consumer:
             if not message.claim_lost:
                 raise
             log.info("message.claim_lost", message_id=message.delivery.message_id)
+            self._bill_unsettled(message, "claim_lost")
         except ContentWorkerError as error:
             # The result is stored or the message unsettled; either way its lease ends and it comes again.
             log.warning("message.not_settled", message_id=message.delivery.message_id, cause=error.message)
+            self._bill_unsettled(message, error.kind)
             if isinstance(error, ConfigurationError):
                 self._cut("configuration", cause=error.message, fix=error.fix)
         except Exception as error:  # noqa: BLE001  # the one place where a bug in one message must not end the others
@@ -224,11 +227,28 @@ class Consumer:
             self.summary.add_result(handled.document)
         if handled.failure is not None and handled.failure.kind == BUG:
             self.summary.bugs += 1
-        tell_settled(handled, message_id=message.delivery.message_id, seconds=seconds)
+        spend = self._bill(message)
+        tell_settled(handled, message_id=message.delivery.message_id, seconds=seconds, spend=spend)
+
+    def _bill(self, message: InFlight) -> Spend:
+        """What was spent on a message, counted in the summary once."""
+
+        def late(spend: Spend) -> None:
+            self.summary.add_spend(spend)
+            tell_late(spend, message_id=message.delivery.message_id)
+
+        spend = message.bill(late)
+        self.summary.add_spend(spend)
+        return spend
+
+    def _bill_unsettled(self, message: InFlight, reason: str) -> None:
+        """Count and log what was spent on a message that comes again."""
+        tell_unsettled(reason, message_id=message.delivery.message_id, spend=self._bill(message))
 
     def _crashed(self, message: InFlight, error: Exception) -> None:
         self.summary.bugs += 1
         tell_crashed(message.delivery.message_id, error)
+        self._bill_unsettled(message, BUG)
 
     def _lease_keeper_ended(self, keeper: asyncio.Task[None]) -> None:
         if keeper.cancelled() or (error := keeper.exception()) is None:
@@ -265,6 +285,8 @@ class Consumer:
         for task in cut_short:
             task.cancel()
         await asyncio.gather(*cut_short, return_exceptions=True)
+        for message in unfinished:
+            self._bill_unsettled(message, "given_back")
         await self._give_back([message.delivery for message in unfinished])
 
     async def _finish_or_stop(self, tasks: set[asyncio.Task[None]]) -> None:

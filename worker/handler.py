@@ -9,9 +9,11 @@ from typing import Any
 import structlog
 
 from services.content.failures import failure_of
-from services.content.fulfilment import Failed, Fulfilment, Outcome, Stored, hopeless
+from services.content.fulfilment import Failed, Fulfilment, Outcome, Stored
 from services.content.models import Failure
+from services.content.ownership import Ownership
 from services.errors import ContentWorkerError, MessageDecodeError, PermanentError
+from services.generation.allowance import Allowance
 from services.messaging.port import Message
 from worker.dead_letters.letter import dead_letter
 from worker.lease import InFlight
@@ -64,8 +66,8 @@ class MessageHandler:
         if request.correlation_id is not None:
             structlog.contextvars.bind_contextvars(correlation_id=request.correlation_id)
 
-        def own(ownership: Any) -> None:
-            message.ownership = ownership
+        def own(ownership: Ownership, allowance: Allowance) -> None:
+            message.ownership, message.allowance = ownership, allowance
 
         try:
             outcome = await self._fulfilment.fulfil(
@@ -94,7 +96,9 @@ class MessageHandler:
     def _hopeless(
         self, message: InFlight, error: PermanentError, *, stage: str, request_id: str | None
     ) -> Handled:
-        outcome = hopeless(failure_of(error, stage=stage, cost_usd=0.0, now=self._now()))
+        spent_usd = message.spend.cost_usd
+        reason = failure_of(error, stage=stage, cost_usd=spent_usd, now=self._now())
+        outcome = Failed(failure=reason, attempts=1, cost_usd=spent_usd, hopeless=True)
         return self._failed(message, outcome, request_id=request_id)
 
     def _handled(self, message: InFlight, outcome: Outcome, *, request_id: str) -> Handled:

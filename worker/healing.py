@@ -11,6 +11,8 @@ import structlog
 from services.content.failures import BUG
 from services.content.healing import Healing, Settled
 from services.errors import ConfigurationError, TransientError
+from services.generation.allowance import Allowance
+from services.generation.spend import Spend, cost_facts, in_dollars
 from services.storage.port import Document
 from worker import logs
 from worker.consumer import TERMINATION_GRACE_SECONDS
@@ -49,7 +51,7 @@ async def _heal(settings: Settings, *, limit: int, per_minute: float, dry_run: b
     async with connect(settings) as backend:
         debts = await unless_stopped(backend.debts.debts(limit))
         if dry_run or not debts:
-            counts = counts_as_json(Counter(), of=len(debts))
+            counts = counts_as_json(Counter(), of=len(debts), spend=Spend())
             tell(counts if as_json else owed_line(len(debts), limit=limit))
             return EXIT_OK
         async with healer(settings, backend) as (healing, probe):
@@ -62,7 +64,7 @@ async def _heal(settings: Settings, *, limit: int, per_minute: float, dry_run: b
             finally:
                 # Also when it ends in the middle: what was repaid was repaid.
                 say = counts_as_json if as_json else outcomes_line
-                tell(say(rounds.outcomes, of=len(debts)))
+                tell(say(rounds.outcomes, of=len(debts), spend=rounds.spend))
     return EXIT_BUG if rounds.bugs else EXIT_OK
 
 
@@ -78,6 +80,7 @@ class Rounds:
         self._is_stopping = False
         self._obstacle: TransientError | ConfigurationError | None = None
         self.outcomes: Counter[str] = Counter()
+        self.spend = Spend()
         self.bugs = 0
 
     async def run(self, debts: Sequence[Document], *, advance: Callable[[int], None]) -> None:
@@ -112,23 +115,44 @@ class Rounds:
             work.add_done_callback(self._begun.discard)
 
     async def _heal(self, debt: Document, advance: Callable[[int], None]) -> None:
+        allowance = Allowance()
+
+        def claimed(own: Allowance) -> None:
+            nonlocal allowance
+            allowance = own
+
         try:
             with structlog.contextvars.bound_contextvars(request_id=debt["request_id"]):
-                self._report(await self._healing.heal(debt))
+                self._report(await self._healing.heal(debt, on_claim=claimed), allowance.spend)
             advance(1)
         except (TransientError, ConfigurationError) as error:
             self._stop(error)
+            self._report_unsettled(debt, error, allowance.spend)
         finally:
+            self.spend += allowance.spend
             self._slots.release()
 
-    def _report(self, settled: Settled) -> None:
+    def _report_unsettled(
+        self, debt: Document, error: TransientError | ConfigurationError, spend: Spend
+    ) -> None:
+        """Say what was spent on a debt that stays as it was."""
+        if spend.calls:
+            log.info(
+                "debt.settled",
+                request_id=debt["request_id"],
+                outcome="none",
+                reason=error.kind,
+                **cost_facts(spend),
+            )
+
+    def _report(self, settled: Settled, spend: Spend) -> None:
         self.outcomes[settled.outcome] += 1
         failure = settled.failure
         facts = {"reason": failure.kind, "cause": failure.message} if failure else {}
         if failure and failure.kind == BUG:
             self.bugs += 1
         level = log.warning if settled.outcome == "failed" else log.info
-        level("debt.settled", outcome=settled.outcome, cost_usd=settled.cost_usd, **facts)
+        level("debt.settled", outcome=settled.outcome, **cost_facts(spend), **facts)
 
     def _stop(self, error: TransientError | ConfigurationError) -> None:
         if self._obstacle is None and self._starter is not None:
@@ -143,14 +167,14 @@ def owed_line(owed: int, *, limit: int) -> str:
     return f"degraded results that are owed a better answer: {owed}{or_more}"
 
 
-def outcomes_line(outcomes: Counter[str], *, of: int) -> str:
-    """What became of the debts, for people."""
+def outcomes_line(outcomes: Counter[str], *, of: int, spend: Spend) -> str:
+    """What became of the debts and what was spent on them, for people."""
     parts = [f"{outcomes[name]} {meaning}" for name, meaning in OUTCOMES.items() if outcomes[name]]
     if rest := of - outcomes.total():
         parts.append(f"{rest} left as they were")
-    return f"of {of} debts: {'; '.join(parts)}"
+    return f"of {of} debts: {'; '.join(parts)}; {in_dollars(spend)}"
 
 
-def counts_as_json(outcomes: Counter[str], *, of: int) -> str:
+def counts_as_json(outcomes: Counter[str], *, of: int, spend: Spend) -> str:
     """The same for programs."""
-    return json.dumps({"owed": of, **{name: outcomes[name] for name in OUTCOMES}})
+    return json.dumps({"owed": of, **{name: outcomes[name] for name in OUTCOMES}, **cost_facts(spend)})

@@ -9,6 +9,8 @@ import structlog
 
 from services.content.ownership import Ownership
 from services.errors import ClaimLost, ContentWorkerError
+from services.generation.allowance import Allowance
+from services.generation.spend import Spend
 from services.messaging.port import Delivery, MessageQueue
 
 log = structlog.get_logger()
@@ -19,12 +21,25 @@ RENEW_EVERY_SECONDS = 5.0
 
 @dataclass(eq=False, slots=True)
 class InFlight:
-    """One message in work. `claim_lost` says that its task was cancelled because another worker owns the request."""
+    """One message in work. `claim_lost` says that its task was cancelled because another worker owns the request.
+
+    `allowance` is there once its request was claimed, and stays.
+    """
 
     delivery: Delivery
     task: asyncio.Task[None] | None = None
     ownership: Ownership | None = None
+    allowance: Allowance | None = None
     claim_lost: bool = False
+
+    @property
+    def spend(self) -> Spend:
+        """What was spent on it so far, in this process."""
+        return Spend() if self.allowance is None else self.allowance.spend
+
+    def bill(self, tell_late: Callable[[Spend], None]) -> Spend:
+        """The same for the bill, once; `tell_late` hears what calls under way still take."""
+        return Spend() if self.allowance is None else self.allowance.close(tell_late)
 
 
 class LeaseKeeper:

@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from services.generation.spend import Spend, rounded_usd
+
 Ending = Literal["drained", "max_runtime", "stopped", "outage", "configuration", "crashed"]
 
 EXIT_OK = 0
@@ -24,6 +26,8 @@ REFUSED_FIX = (
 class RunSummary:
     """Counts of one run. `settled` is by action, `results` by status, `modes` by mode; costs in US dollars.
 
+    `cost_usd` is everything that was spent: on results, on failures, and on work that was cut short. It is the sum of
+    the messages' log lines, and all of it where `cost_is_complete`.
     `saved_usd` is what answers had cost that were found instead of paid for, where their price is known.
     Results that no model was asked for (screened questions) have no mode to count. `execution` and `task_index` say
     which task of a Cloud Run execution this is, and are None elsewhere; one task's counts are its own, not those of
@@ -47,15 +51,16 @@ class RunSummary:
     image_digest: str | None = None
 
     def add_result(self, document: dict[str, Any]) -> None:
-        """Count one stored result."""
+        """Count one stored result, but not its cost: that is what was spent on its message."""
         self.results[document["status"]] += 1
         if document["stages"]:
             self.modes[document["mode"]] += 1
-        if document["cost_usd"] is None:
-            self.cost_is_complete = False
-        else:
-            self.cost_usd += document["cost_usd"]
         self.saved_usd += document["saved_usd"] or 0.0
+
+    def add_spend(self, spend: Spend) -> None:
+        """Count what was spent on one message, rounded as its log line has it."""
+        self.cost_usd = rounded_usd(self.cost_usd + rounded_usd(spend.least_usd))
+        self.cost_is_complete = self.cost_is_complete and spend.cost_usd is not None
 
     @property
     def exit_code(self) -> int:

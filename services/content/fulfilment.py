@@ -61,6 +61,9 @@ class Failed:
     hopeless: bool
 
 
+OnClaim = Callable[[Ownership, Allowance], None]
+"""Receives the ownership of a request and the allowance of the work on it."""
+
 Outcome = Stored | AlreadyFinished | OwnedElsewhere | Failed
 
 
@@ -80,7 +83,7 @@ class Fulfilment:
         policy: ResultPolicy,
         owner: str,
         claim_lifetime: timedelta,
-        allowance: Callable[[Guard], Allowance],
+        allowance: Callable[[ContentRequest, Guard], Allowance],
         patience: Patience,
         now: Callable[[], datetime],
     ) -> None:
@@ -94,22 +97,20 @@ class Fulfilment:
         self._now = now
         self._claims = count(1)
 
-    async def fulfil(
-        self, request: ContentRequest, *, message_id: str, on_claim: Callable[[Ownership], None]
-    ) -> Outcome:
+    async def fulfil(self, request: ContentRequest, *, message_id: str, on_claim: OnClaim) -> Outcome:
         """Answer one request, at most once however often it is delivered.
 
-        `message_id` tells a redelivery from a request that was sent again after it had failed. `on_claim` receives the
-        ownership as soon as there is one, so that somebody can keep it alive. The claim is released when the work ends
-        without a result, by an error or by cancellation. Raises what puts the request off without being its fault:
-        `TransientError`, `ClaimLost`, `ConfigurationError`.
+        `message_id` tells a redelivery from a request that was sent again after it had failed. `on_claim` is called as
+        soon as there is an ownership, so that somebody can keep it alive, and knows what was spent however the work
+        ends. The claim is released when the work ends without a result, by an error or by cancellation. Raises what
+        puts the request off without being its fault: `TransientError`, `ClaimLost`, `ConfigurationError`.
         """
         document = processing_document(request, self._policy, message_id=message_id, now=self._now())
         claimed = await self._claim(request.request_id, document)
         if not isinstance(claimed, Ownership):
             return claimed
-        on_claim(claimed)
-        allowance = self._allowance(lambda: self._patience(claimed.assure))
+        allowance = self._allowance(request, lambda: self._patience(claimed.assure))
+        on_claim(claimed, allowance)
         try:
             finished = await self._finish(request, document, claimed, allowance)
         except (TransientError, ClaimLost, ConfigurationError):

@@ -1,7 +1,7 @@
 """The use case of repaying debts: degraded results are requested again, and better ones replace them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Literal
@@ -28,12 +28,11 @@ class Settled:
 
     `healed`: repaid; `kept`: written off, because nothing better is to be had; `failed`: still owed; `skipped`: repaid
     or expired meanwhile, or somebody else is at it. `failure` says why there was no better answer, where there is more
-    to say. `cost_usd` is what this attempt was paid for, None when a price is unknown.
+    to say.
     """
 
     outcome: Literal["healed", "kept", "failed", "skipped"]
     failure: Failure | None = None
-    cost_usd: float | None = 0.0
 
 
 SKIPPED = Settled(outcome="skipped")
@@ -52,15 +51,16 @@ class Healing:
     policy: ResultPolicy
     owner: str
     claim_lifetime: timedelta
-    allowance: Callable[[Guard], Allowance]
+    allowance: Callable[[ContentRequest, Guard], Allowance]
     now: Callable[[], datetime]
     _claims: Iterator[int] = field(default_factory=lambda: count(1), init=False, repr=False)
 
-    async def heal(self, document: Document) -> Settled:
+    async def heal(self, document: Document, *, on_claim: Callable[[Allowance], None]) -> Settled:
         """Answer a degraded result's request again and replace the result by the better one.
 
         The old result stays readable until then, and stays for good when the new one is no better. The claim is
-        released when the work ends without either. Raises what is not the request's fault, and leaves the debt as it
+        released when the work ends without either. `on_claim` receives the allowance of the work, which knows what was
+        spent however that ends. Raises what is not the request's fault, and leaves the debt as it
         was: `TransientError` (the models or the store do not answer), `ConfigurationError`.
         """
         ownership = await self._claim(document)
@@ -68,7 +68,8 @@ class Healing:
             return SKIPPED
         try:
             # Since it was read somebody may have tried in vain.
-            return await self._settle(ownership, {**document, "failures": ownership.claim.failures})
+            document = {**document, "failures": ownership.claim.failures}
+            return await self._settle(ownership, document, on_claim)
         except ClaimLost:
             return SKIPPED
         finally:
@@ -87,17 +88,21 @@ class Healing:
             return None
         return Ownership(self.store, claim, lifetime=self.claim_lifetime, now=self.now)
 
-    async def _settle(self, ownership: Ownership, document: Document) -> Settled:
-        allowance = self.allowance(ownership.assure)
+    async def _settle(
+        self, ownership: Ownership, document: Document, on_claim: Callable[[Allowance], None]
+    ) -> Settled:
+        allowance = Allowance()
         try:
-            content = await self.pipeline.produce(_request(document), resumes=False, allowance=allowance)
-            settled = await self._replace(ownership, document, content)
+            request = _request(document)
+            allowance = self.allowance(request, ownership.assure)
+            on_claim(allowance)
+            content = await self.pipeline.produce(request, resumes=False, allowance=allowance)
+            return await self._replace(ownership, document, content)
         except (TransientError, ClaimLost, ConfigurationError):
             raise
         except Exception as error:  # noqa: BLE001  # a bug that this debt meets must not keep all others from repayment
             latest = failure_of(error, stage="content", cost_usd=allowance.spend.cost_usd, now=self.now())
-            settled = await self._count(ownership, document, latest)
-        return replace(settled, cost_usd=allowance.spend.cost_usd)
+            return await self._count(ownership, document, latest)
 
     async def _replace(self, ownership: Ownership, document: Document, content: Content) -> Settled:
         now = self.now()

@@ -32,8 +32,8 @@ async def no_guard() -> None:
 class Allowance:
     """Runs down as calls are made. Without bounds it only adds up what a message has taken.
 
-    `seconds` count from its making. `spend` is everything that was spent, also on calls that brought nothing. `guard`
-    is asked before every call.
+    `seconds` count from its making. `spend` is everything that was spent, also on calls that brought nothing: what a
+    message cost is told by it and by nothing else. `guard` is asked before every call.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Allowance:
         self._clock = clock
         self._ends_at = clock() + seconds
         self.spend = Spend()
+        self._tell_late: Callable[[Spend], None] | None = None
 
     @property
     def calls_left(self) -> float:
@@ -69,6 +70,19 @@ class Allowance:
     def add(self, spend: Spend) -> None:
         """Take in what was spent."""
         self.spend += spend
+        if self._tell_late is not None:
+            self._tell_late(spend)
+
+    def close(self, tell_late: Callable[[Spend], None]) -> Spend:
+        """All that was spent so far, for the bill; nothing when that was asked for before.
+
+        A call that other messages wait for, too, outlives the work on its own message: what it takes is told to
+        `tell_late` when it ends.
+        """
+        if self._tell_late is not None:
+            return Spend()
+        self._tell_late = tell_late
+        return self.spend
 
     def spent(self) -> AllowanceSpent:
         """The error that says which bound is reached."""

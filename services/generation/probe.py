@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import structlog
 from pydantic import BaseModel, Field
 
 from services.errors import ConfigurationError, ModelAnswerInvalid, NoModelAnswered
@@ -9,6 +10,9 @@ from services.generation.allowance import Allowance
 from services.generation.port import RungFailure, Task
 from services.generation.refusals import LASTING
 from services.generation.rung import Rung
+from services.generation.spend import cost_facts
+
+log = structlog.get_logger()
 
 
 class Sign(BaseModel):
@@ -32,17 +36,25 @@ def probe_task() -> Task[Sign]:
 
 
 async def probe(rungs: Iterable[Rung]) -> None:
-    """Ask each model once, however many rungs stand for it, until one does not answer. A refusal is asked about twice.
+    """Ask each model once, however many rungs stand for it, until one does not answer; what it costs is logged.
+
+    A refusal is asked about twice.
 
     Raises `NoModelAnswered` when it may answer later, `ConfigurationError` when it refuses every call.
     """
     for rung in {rung.ref: rung for rung in rungs}.values():
-        failure = (await rung.ask(probe_task())).failure
+        failure = await _asked(rung)
         if failure is not None and failure.kind in LASTING:
             # A single one may pass: a token that has expired is renewed by then.
-            failure = (await rung.ask(probe_task())).failure
+            failure = await _asked(rung)
         if failure is not None and not _is_sign(failure):
             raise _error(rung, failure)
+
+
+async def _asked(rung: Rung) -> RungFailure | None:
+    report = await rung.ask(probe_task())
+    log.info("model.probed", model=str(rung.ref), **cost_facts(report.spend))
+    return report.failure
 
 
 def _is_sign(failure: RungFailure) -> bool:

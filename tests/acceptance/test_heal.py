@@ -63,7 +63,7 @@ def answer_by_mock(cloud: Cloud, number: int, **variables: str) -> dict[str, dic
 
 def counts(ended: Ended) -> dict[str, int]:
     found: dict[str, int] = json.loads(ended.stdout)
-    return {name: count for name, count in found.items() if count}
+    return {name: count for name, count in found.items() if count and not name.startswith("cost_")}
 
 
 def calls(vertex: VertexProcess) -> Counter[str]:

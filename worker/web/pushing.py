@@ -9,16 +9,18 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 
 import structlog
 
 from services.content.failures import BUG, place_of
 from services.errors import ConfigurationError, ContentWorkerError
+from services.generation.spend import Spend
 from services.messaging.port import Delivery
 from worker.handler import MessageHandler
 from worker.lease import InFlight, LeaseKeeper
-from worker.reporting import tell_crashed, tell_settled
+from worker.reporting import tell_crashed, tell_late, tell_settled, tell_unsettled
 from worker.settler import Settler
 from worker.web.answers import Answer, HttpError, come_again, http_error_of
 from worker.web.calls import Call, body_of
@@ -122,6 +124,12 @@ class Push:
             raise HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, BUG, "A bug; it was logged.") from None
         finally:
             self._leases.drop(message)
+            # Nothing is left to tell when it was settled: a bill is written once.
+            tell_unsettled(
+                "claim_lost" if message.claim_lost else "not_settled",
+                message_id=message.delivery.message_id,
+                spend=_bill(message),
+            )
 
     async def _settled(self, message: InFlight) -> Answer:
         started = self._clock()
@@ -129,7 +137,7 @@ class Push:
         self._leases.drop(message)
         seconds = self._clock() - started
         comes_again_in = await self._settler.settle(message.delivery, handled)
-        tell_settled(handled, message_id=message.delivery.message_id, seconds=seconds)
+        tell_settled(handled, message_id=message.delivery.message_id, seconds=seconds, spend=_bill(message))
         if comes_again_in:
             settlement = handled.settlement
             return come_again(settlement.reason, settlement.detail, seconds=comes_again_in).answer()
@@ -141,3 +149,7 @@ class Push:
             "message.not_settled", message_id=message.delivery.message_id, cause=error.message, fix=fix
         )
         return http_error_of(error)
+
+
+def _bill(message: InFlight) -> Spend:
+    return message.bill(partial(tell_late, message_id=message.delivery.message_id))

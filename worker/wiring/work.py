@@ -57,7 +57,7 @@ async def healer(
             policy=result_policy(settings, student_key=b""),  # results keep the reference they have
             owner=_owner(),
             claim_lifetime=timedelta(seconds=settings.worker_message_timeout_seconds) + HEALING_GRACE,
-            allowance=lambda guard: _allowance(settings, guard),
+            allowance=lambda _request, guard: _allowance(settings, guard),
             now=_utc_now,
         )
         yield healing, lambda: probe(chain.from_iterable(rungs.values()))
@@ -73,7 +73,7 @@ def message_handler(
         policy=result_policy(settings, student_key=student_key(settings)),
         owner=_owner(),
         claim_lifetime=timedelta(seconds=settings.worker_lease_seconds),
-        allowance=lambda guard: _allowance(settings, guard),
+        allowance=lambda _request, guard: _allowance(settings, guard),
         patience=patience,
         now=_utc_now,
     )

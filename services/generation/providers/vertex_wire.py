@@ -73,6 +73,8 @@ def read_completion(response: Any) -> Completion:
             text="", finish=finish, usage=usage, blocked_by=_name(_Reason, candidate.finish_reason)
         )
     text = "".join(part.text for part in candidate.content.parts if not part.thought)
+    if text and usage is not None and not usage.output_tokens:
+        usage = None  # text without tokens: nobody counted it
     return Completion(text=text, finish=finish, usage=usage)
 
 
@@ -111,13 +113,23 @@ def _complaint(rejection: Rejection) -> str:
 
 
 def _usage(response: Any) -> Usage | None:
-    if not response.HasField("usage_metadata"):
-        return None
+    """The tokens of a call, or None where they were not counted: every call has a prompt.
+
+    The prompt's count includes cached tokens. What the total has beyond its parts was billed, too, and is taken for
+    output, the dearer kind. Fields: google/cloud/aiplatform/v1/prediction_service.proto, UsageMetadata.
+    """
     counted = response.usage_metadata
+    if counted.prompt_token_count <= 0:
+        return None
+    of_tools = sum(one.token_count for one in counted.tool_use_prompt_tokens_details)
+    input_tokens = counted.prompt_token_count + of_tools
     return Usage(
-        input_tokens=counted.prompt_token_count,
-        output_tokens=counted.candidates_token_count + counted.thoughts_token_count,
-        cached_input_tokens=counted.cached_content_token_count,
+        input_tokens=input_tokens,
+        output_tokens=max(
+            counted.candidates_token_count + counted.thoughts_token_count,
+            counted.total_token_count - input_tokens,
+        ),
+        cached_input_tokens=min(counted.cached_content_token_count, input_tokens),
     )
 
 

@@ -145,7 +145,9 @@ class Worker:
             policy=ResultPolicy(student_key=b"k" * 16, ttl=timedelta(days=30), image_digest=None),
             owner=self.process.name,
             claim_lifetime=timedelta(seconds=LEASE_SECONDS),
-            allowance=lambda guard: Allowance(guard=guard, max_calls=15, seconds=300.0, clock=loop.time),
+            allowance=lambda _request, guard: Allowance(
+                guard=guard, max_calls=15, seconds=300.0, clock=loop.time
+            ),
             patience=self._patience,
             now=loop.now,
         )

@@ -61,7 +61,7 @@ def fulfilment(store: MemoryStore, pipeline: FunctionPipeline | None = None, **c
         "policy": POLICY,
         "owner": f"worker-{next(workers)}",
         "claim_lifetime": timedelta(minutes=2),
-        "allowance": lambda guard: Allowance(guard=guard),
+        "allowance": lambda _request, guard: Allowance(guard=guard),
         "patience": Patience(sleep=no_pause),
         "now": lambda: NOON,
     }
@@ -69,9 +69,7 @@ def fulfilment(store: MemoryStore, pipeline: FunctionPipeline | None = None, **c
 
 
 def fulfil(subject: Fulfilment, **changes: Any) -> Any:
-    return asyncio.run(
-        subject.fulfil(content_request(**changes), message_id="m-1", on_claim=lambda _ownership: None)
-    )
+    return asyncio.run(subject.fulfil(content_request(**changes), message_id="m-1", on_claim=lambda *_: None))
 
 
 def test_an_ordinary_request_costs_two_writes_and_leaves_the_whole_result() -> None:
@@ -158,7 +156,7 @@ def test_cancelled_work_releases_its_claim() -> None:
         store = MemoryStore()
         subject = fulfilment(store, FunctionPipeline(endless))
         work = asyncio.create_task(
-            subject.fulfil(content_request(), message_id="m-1", on_claim=lambda _ownership: None)
+            subject.fulfil(content_request(), message_id="m-1", on_claim=lambda *_: None)
         )
         await started.wait()
         work.cancel()
@@ -308,7 +306,7 @@ def test_a_request_that_has_failed_for_good_is_not_worked_on_again_by_a_redelive
     assert (outcome.hopeless, outcome.attempts, outcome.failure.count) == (True, 5, 5)
     assert (pipeline.calls, store.writes) == (5, writes)
     # And when it is sent again, in another message, it is worked on
-    resent = asyncio.run(subject.fulfil(content_request(), message_id="m-2", on_claim=lambda _: None))
+    resent = asyncio.run(subject.fulfil(content_request(), message_id="m-2", on_claim=lambda *_: None))
     assert isinstance(resent, Failed)
     assert (resent.hopeless, resent.failure.count, pipeline.calls) == (False, 1, 6)
 
@@ -335,7 +333,7 @@ def test_no_call_is_paid_for_by_a_worker_whose_claim_has_gone_to_another_one() -
 
     allowances: list[Allowance] = []
 
-    def allowance(guard: Guard) -> Allowance:
+    def allowance(_request: ContentRequest, guard: Guard) -> Allowance:
         allowances.append(Allowance(guard=guard))
         return allowances[0]
 
@@ -388,8 +386,12 @@ def test_a_store_that_is_away_at_the_end_is_waited_for_and_nothing_is_asked_agai
     assert (pipeline.calls, store.documents["test_gemini_flash_final"]["status"]) == (1, "completed")
 
 
-def test_whoever_keeps_claims_alive_gets_the_ownership() -> None:
-    owned: list[Ownership] = []
+def test_whoever_keeps_claims_alive_gets_the_ownership_and_learns_what_was_spent() -> None:
+    owned: list[tuple[Ownership, Allowance]] = []
     subject = fulfilment(MemoryStore(), owner="worker-1")
-    asyncio.run(subject.fulfil(content_request(), message_id="m-1", on_claim=owned.append))
-    assert owned[0].claim.owner == "worker-1-1"
+    asyncio.run(
+        subject.fulfil(content_request(), message_id="m-1", on_claim=lambda *both: owned.append(both))
+    )
+    ((ownership, allowance),) = owned
+    assert ownership.claim.owner == "worker-1-1"
+    assert allowance.spend.cost_usd == 0.01

@@ -114,14 +114,14 @@ def healing(store: MemoryStore, pipeline: FunctionPipeline | None = None, **chan
         "policy": POLICY,
         "owner": f"healer-{next(healers)}",
         "claim_lifetime": LIFETIME,
-        "allowance": lambda guard: Allowance(guard=guard),
+        "allowance": lambda _request, guard: Allowance(guard=guard),
         "now": lambda: NOON,
     }
     return Healing(**{**parts, **changes})
 
 
 def heal(subject: Healing, document: dict[str, Any]) -> Settled:
-    return asyncio.run(subject.heal(document))
+    return asyncio.run(subject.heal(document, on_claim=lambda _: None))
 
 
 def without_claim(document: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def test_a_debt_is_repaid_by_a_live_answer_which_keeps_how_the_old_one_came_abou
     store = MemoryStore()
     old = owing(store)
     # When its debt is repaid
-    assert heal(healing(store), old) == Settled(outcome="healed", cost_usd=0.01)
+    assert heal(healing(store), old) == Settled(outcome="healed")
     # Then the better one is there, in two writes
     stored = store.documents[ID]
     assert store.writes == ["claim_debt", "complete"]
@@ -196,7 +196,7 @@ def test_a_lesson_is_never_replaced_by_something_worse_and_its_debt_is_written_o
     store = MemoryStore()
     old = owing(store)
     # When the new answer is none
-    assert heal(healing(store, FunctionPipeline(new)), old) == Settled(outcome="kept", cost_usd=0.01)
+    assert heal(healing(store, FunctionPipeline(new)), old) == Settled(outcome="kept")
     # Then it stays as it was, and its question is not kept any longer
     del old["debt"]
     assert store.documents[ID] == {**old, "attempt": 2}
@@ -244,14 +244,16 @@ def test_two_healers_at_once_pay_for_a_debt_once() -> None:
 
         store, second = MemoryStore(), FunctionPipeline()
         old = owing(store)
-        first = asyncio.create_task(healing(store, FunctionPipeline(slowly)).heal(old))
+        first = asyncio.create_task(
+            healing(store, FunctionPipeline(slowly)).heal(old, on_claim=lambda _: None)
+        )
         await asked.wait()
         # When another one comes to the same debt, then and once more when it is repaid
         late = healing(store, second)
-        assert await late.heal(old) == SKIPPED
+        assert await late.heal(old, on_claim=lambda _: None) == SKIPPED
         answers.set()
         assert (await first).outcome == "healed"
-        assert await late.heal(old) == SKIPPED
+        assert await late.heal(old, on_claim=lambda _: None) == SKIPPED
         # Then it asks no model
         assert not second.requests
         assert len(store.documents[ID]["earlier"]) == 1
@@ -273,16 +275,17 @@ def test_while_a_debt_is_repaid_its_result_is_readable_and_a_redelivery_is_acked
                 policy=POLICY,
                 owner="worker",
                 claim_lifetime=LIFETIME,
-                allowance=lambda guard: Allowance(guard=guard),
+                allowance=lambda _request, guard: Allowance(guard=guard),
                 patience=Patience(),
                 now=lambda: NOON,
             )
             redelivered.append(
-                await worker.fulfil(content_request(), message_id="m-1", on_claim=lambda _: None)
+                await worker.fulfil(content_request(), message_id="m-1", on_claim=lambda *_: None)
             )
             return content()
 
-        assert (await healing(store, FunctionPipeline(with_a_redelivery)).heal(old)).outcome == "healed"
+        subject = healing(store, FunctionPipeline(with_a_redelivery))
+        assert (await subject.heal(old, on_claim=lambda _: None)).outcome == "healed"
         assert redelivered == [AlreadyFinished()]
 
     asyncio.run(scenario())
@@ -383,13 +386,15 @@ def test_cancelled_work_releases_its_claim() -> None:
 
         store = MemoryStore()
         old = owing(store)
-        work = asyncio.create_task(healing(store, FunctionPipeline(endless)).heal(old))
+        work = asyncio.create_task(
+            healing(store, FunctionPipeline(endless)).heal(old, on_claim=lambda _: None)
+        )
         await asked.wait()
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
         assert store.documents[ID]["claim"]["expires_at"] == NOON
-        assert (await healing(store).heal(old)).outcome == "healed"
+        assert (await healing(store).heal(old, on_claim=lambda _: None)).outcome == "healed"
 
     asyncio.run(scenario())
 

@@ -121,6 +121,54 @@ def test_an_answer_is_its_text_without_the_thoughts() -> None:
 
 
 @pytest.mark.parametrize(
+    ("counted", "usage"),
+    [
+        # Only the total knows of the output, or of some of it.
+        ({"prompt_token_count": 100, "total_token_count": 140}, (100, 40, 0)),
+        ({"prompt_token_count": 100, "candidates_token_count": 5, "total_token_count": 140}, (100, 40, 0)),
+        ({"prompt_token_count": 100, "thoughts_token_count": 7, "total_token_count": 140}, (100, 40, 0)),
+        # The total is missing, or smaller than its parts.
+        ({"prompt_token_count": 100, "candidates_token_count": 5, "thoughts_token_count": 7}, (100, 12, 0)),
+        ({"prompt_token_count": 100, "candidates_token_count": 5, "total_token_count": 3}, (100, 5, 0)),
+        # What tools brought is input, and is not counted again as output.
+        (
+            {
+                "prompt_token_count": 100,
+                "tool_use_prompt_tokens_details": [{"token_count": 15}, {"token_count": 5}],
+                "candidates_token_count": 5,
+                "total_token_count": 125,
+            },
+            (120, 5, 0),
+        ),
+        # Cached tokens are a part of the prompt.
+        (
+            {"prompt_token_count": 100, "cached_content_token_count": 60, "candidates_token_count": 5},
+            (100, 5, 60),
+        ),
+        (
+            {"prompt_token_count": 100, "cached_content_token_count": 160, "candidates_token_count": 5},
+            (100, 5, 100),
+        ),
+        # Nobody counted: the text has tokens, and so has the prompt.
+        ({}, None),
+        ({"prompt_token_count": 100}, None),
+        ({"prompt_token_count": 100, "total_token_count": 100}, None),
+        ({"candidates_token_count": 5, "total_token_count": 5}, None),
+    ],
+)
+def test_tokens_are_as_many_as_were_billed_and_unknown_where_nobody_counted(
+    counted: dict[str, Any], usage: tuple[int, int, int] | None
+) -> None:
+    # Given an answer with such a count
+    answer = response(candidates=[candidate(1, {"text": '{"title": "Light"}'})], usage_metadata=counted)
+    # When it is read
+    read = read_completion(answer).usage
+    # Then
+    told = None if read is None else (read.input_tokens, read.output_tokens, read.cached_input_tokens)
+    assert told == usage
+
+
+@pytest.mark.parametrize(
     ("reason", "finish", "blocked_by"),
     [
         (0, "other", None),

@@ -50,7 +50,7 @@ class ScriptedFulfilment:
             raise self._record_error
         self.recorded.append(request_id)
         if self._ends:
-            return await self.fulfil(content_request(), message_id="", on_claim=lambda _: None)
+            return await self.fulfil(content_request(), message_id="", on_claim=lambda *_: None)
         return hopeless(failure_of(error, stage="decode", cost_usd=0.0, now=NOON))
 
 

@@ -5,6 +5,7 @@ import json
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from structlog.testing import capture_logs
 from services.content.failures import failure
 from services.content.healing import Settled
 from services.errors import ConfigurationError, NoModelAnswered, StoreUnavailable, TransientError
+from services.generation.allowance import Allowance
+from services.generation.spend import Spend
 from services.storage.port import Document
 from tests.builders import NOON
 from tests.contract.clock import Clock
@@ -22,6 +25,7 @@ from worker.rate import RateLimit
 
 HEALED = Settled(outcome="healed")
 NOBODY = NoModelAnswered("No rung of the ladder for script answered.")
+A_DEBT_USD = 0.0101
 QUESTION = "zebra-crossing-4711"
 
 Ending = Settled | Exception | Callable[[], Awaitable[Settled]]
@@ -38,8 +42,11 @@ class ScriptedHealing:
         self._clock = clock or Clock()
         self._start = self._clock.now()
 
-    async def heal(self, document: Document) -> Settled:
+    async def heal(self, document: Document, *, on_claim: Callable[[Allowance], None]) -> Settled:
         request_id = document["request_id"]
+        allowance = Allowance()
+        on_claim(allowance)
+        allowance.add(Spend(calls=3, cost_usd=A_DEBT_USD))
         self.begun.append((request_id, (self._clock.now() - self._start).total_seconds()))
         self.bound.append(dict(structlog.contextvars.get_contextvars()))
         ending = self.endings.get(request_id, HEALED)
@@ -170,7 +177,8 @@ def test_of_many_that_meet_the_outage_the_first_one_tells_it() -> None:
 
         with capture_logs() as logs, pytest.raises(NoModelAnswered):
             await rounds(ScriptedHealing(q0=second, q1=first)).run(debts(2), advance=lambda _: None)
-        assert [entry["event"] for entry in logs] == ["heal.stopping"]
+        told = [entry["event"] for entry in logs if entry["event"] != "debt.settled"]
+        assert told == ["heal.stopping"]
 
     asyncio.run(scenario())
 
@@ -225,16 +233,42 @@ def test_a_bug_in_one_debt_is_counted_and_the_others_go_on() -> None:
 
 def test_what_became_of_the_debts_is_told_to_people_and_programs() -> None:
     outcomes = Counter(healed=3, kept=1)
-    assert outcomes_line(outcomes, of=6) == (
-        "of 6 debts: 3 repaid by a live answer; 1 written off: nothing better is to be had; 2 left as they were"
+    spend = Spend(calls=12, cost_usd=0.0404)
+    assert outcomes_line(outcomes, of=6, spend=spend) == (
+        "of 6 debts: 3 repaid by a live answer; 1 written off: nothing better is to be had; 2 left as they were; "
+        "$0.0404"
     )
-    assert json.loads(counts_as_json(outcomes, of=6)) == {
+    assert json.loads(counts_as_json(outcomes, of=6, spend=spend)) == {
         "owed": 6,
         "healed": 3,
         "kept": 1,
         "failed": 0,
         "skipped": 0,
+        "cost_usd": 0.0404,
+        "cost_is_complete": True,
     }
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        HEALED,
+        Settled(outcome="failed"),
+        Settled(outcome="skipped"),
+        NOBODY,
+        StoreUnavailable("It did not answer."),
+    ],
+)
+def test_what_a_debt_took_is_told_however_the_work_on_it_ended(ending: Settled | Exception) -> None:
+    # Given a debt on which money is spent before the work ends
+    subject = rounds(ScriptedHealing(q0=ending))
+    # When it is worked on
+    with capture_logs() as logs, suppress(TransientError):
+        run(subject, 1)
+    # Then the log, from which the metric is read, and the count for the last line have it
+    told = [entry for entry in logs if entry["event"] == "debt.settled"]
+    assert [(entry["cost_usd"], entry["cost_is_complete"]) for entry in told] == [(A_DEBT_USD, True)]
+    assert subject.spend.cost_usd == A_DEBT_USD
 
 
 def test_a_count_that_reached_its_limit_says_that_there_may_be_more() -> None:

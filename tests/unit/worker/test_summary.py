@@ -4,14 +4,15 @@ import json
 
 import pytest
 
+from services.generation.spend import Spend
 from worker.summary import Ending, RunSummary
 
 
-def test_results_are_counted_by_status_and_mode_with_their_cost() -> None:
-    # Given a run with two results
+def test_results_are_counted_by_status_and_mode_and_costs_by_what_was_spent() -> None:
+    # Given a run with two results, and a message on which money was spent in vain
     summary = RunSummary(ending="drained", pulled=3, seconds=4.25)
     summary.add_result(
-        {"status": "completed", "mode": "live", "cost_usd": 0.0125, "saved_usd": 0.0, "stages": {"nlu": {}}}
+        {"status": "completed", "mode": "live", "cost_usd": 0.01, "saved_usd": 0.0, "stages": {"nlu": {}}}
     )
     summary.add_result(
         {
@@ -23,6 +24,8 @@ def test_results_are_counted_by_status_and_mode_with_their_cost() -> None:
         }
     )
     summary.settled["dead_letter"] += 1
+    for spent_usd in (0.01, 0.001, 0.0025):
+        summary.add_spend(Spend(calls=1, cost_usd=spent_usd))
     # Then one line says it all
     assert summary.line() == (
         "drained after 4.2 s, 3 pulled, 2 answered (1 completed, 1 out_of_scope) (2 live), "
@@ -31,20 +34,17 @@ def test_results_are_counted_by_status_and_mode_with_their_cost() -> None:
     # And a program reads the same
     read = json.loads(json.dumps(summary.as_json()))
     assert (read["results"], read["settled"]) == ({"completed": 1, "out_of_scope": 1}, {"dead_letter": 1})
+    assert (read["cost_usd"], read["cost_is_complete"]) == (0.0135, True)
 
 
 def test_an_unknown_cost_is_never_reported_as_nothing() -> None:
+    # Given a message with a call of known and one of unknown price, and one whose price is known
     summary = RunSummary()
-    summary.add_result(
-        {
-            "status": "completed",
-            "mode": "fallback",
-            "cost_usd": None,
-            "saved_usd": None,
-            "stages": {"nlu": {}},
-        }
-    )
-    assert "at least $" in summary.line()
+    summary.add_spend(Spend(calls=1, cost_usd=0.002) + Spend(calls=1, cost_usd=None))
+    summary.add_spend(Spend(calls=1, cost_usd=0.001))
+    # Then what is known is told as the least
+    assert "at least $0.0030" in summary.line()
+    assert (summary.as_json()["cost_usd"], summary.as_json()["cost_is_complete"]) == (0.003, False)
 
 
 @pytest.mark.parametrize(
