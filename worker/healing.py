@@ -17,7 +17,8 @@ from worker.drawing import progress_bar
 from worker.rate import RateLimit
 from worker.settings import load_settings
 from worker.summary import EXIT_BUG, EXIT_OK
-from worker.wiring import connect, healer
+from worker.wiring.backends import connect
+from worker.wiring.work import healer
 
 log = structlog.get_logger()
 

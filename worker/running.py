@@ -20,7 +20,9 @@ from worker.greeting import greet
 from worker.origin import Origin, origin_of
 from worker.settings import Settings, load_settings
 from worker.summary import EXIT_CONFIGURATION, EXIT_OUTAGE, RunSummary
-from worker.wiring import connect, consumer, language_model
+from worker.wiring.backends import connect
+from worker.wiring.models import language_model
+from worker.wiring.work import consumer
 
 log = structlog.get_logger()
 
