@@ -2,8 +2,11 @@
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
+from services.content.catalog import load_catalog
+from services.content.catalog.search import TopicSearch
 from services.content.models import ContentRequest
 from services.messaging.port import Delivery
 
@@ -41,3 +44,9 @@ def delivery(data: bytes | None = None, **changes: Any) -> Delivery:
         "attempt": 1,
     }
     return Delivery(**{**fields, **changes})
+
+
+@cache
+def topic_search() -> TopicSearch:
+    """The search over the whole catalogue; building it takes longer than most tests."""
+    return TopicSearch(load_catalog())

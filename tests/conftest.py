@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.distribution import (  # noqa: F401  # hooks of pytest
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
 from tests.emulators.google import EmulatorHosts, EmulatorsUnavailable, GoogleEmulators
 
 OUTSIDE = ("WORKER_", "GOOGLE_", "GCLOUD_", "CLOUD_RUN_", "LOG_")

@@ -16,7 +16,9 @@ from worker.drawing import console, show
 from worker.settings import Settings, load_settings
 from worker.showing import print_result, print_table
 from worker.stopping import stopped_by_signals
-from worker.wiring import Backend, connect, consumer, language_model
+from worker.wiring.backends import Backend, connect
+from worker.wiring.models import language_model
+from worker.wiring.work import consumer
 
 IDLE_SECONDS = 0.2
 AN_HOUR = timedelta(hours=1)

@@ -17,7 +17,7 @@ from worker.drawing import progress_bar, tell
 from worker.forgotten import Tally
 from worker.settings import Settings
 from worker.summary import EXIT_OK, EXIT_OUTAGE
-from worker.wiring import connect
+from worker.wiring.backends import connect
 
 MAX_ID_LENGTH = 128
 

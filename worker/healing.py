@@ -21,7 +21,8 @@ from worker.rate import RateLimit
 from worker.settings import Settings, load_settings
 from worker.stopping import StoppedEarly, stopped_by_signals, unless_stopped
 from worker.summary import EXIT_BUG, EXIT_OK
-from worker.wiring import connect, healer
+from worker.wiring.backends import connect
+from worker.wiring.work import healer
 
 log = structlog.get_logger()
 

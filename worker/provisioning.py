@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from worker.settings import load_settings
-from worker.wiring import connect
+from worker.wiring.backends import connect
 
 
 async def provision_queue() -> Sequence[str]:

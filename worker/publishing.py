@@ -13,7 +13,7 @@ from services.messaging.port import Message
 from worker.drawing import progress_bar, tell
 from worker.messages import request_from
 from worker.settings import load_settings
-from worker.wiring import connect
+from worker.wiring.backends import connect
 
 BATCH = 500
 MAX_COMPLAINTS = 10

@@ -19,7 +19,9 @@ from worker.origin import Origin, origin_of
 from worker.settings import Settings, load_settings
 from worker.stopping import StoppedEarly, stopped_by_signals, unless_stopped
 from worker.summary import EXIT_CONFIGURATION, EXIT_OUTAGE, REFUSED_FIX, RunSummary
-from worker.wiring import connect, consumer, language_model
+from worker.wiring.backends import connect
+from worker.wiring.models import language_model
+from worker.wiring.work import consumer
 
 log = structlog.get_logger()
 

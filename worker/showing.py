@@ -8,7 +8,7 @@ import click
 
 from worker.drawing import console, printable, show, to_json
 from worker.settings import load_settings
-from worker.wiring import connect
+from worker.wiring.backends import connect
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from services.messaging.port import Message
 from worker.settings import load_settings
-from worker.wiring import connect
+from worker.wiring.backends import connect
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_SECONDS = 100

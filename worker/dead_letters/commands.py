@@ -14,7 +14,7 @@ from worker.dead_letters.review import LOOK_AT_MOST, look
 from worker.dead_letters.showing import print_group, print_groups, print_letter
 from worker.drawing import progress_bar, show, to_json
 from worker.settings import Settings, load_settings
-from worker.wiring import connect
+from worker.wiring.backends import connect
 
 NEWEST = 3
 """How many letters of a group are shown whole."""

@@ -16,7 +16,7 @@ from worker.dead_letters.review import LOOK_AT_MOST, leased
 from worker.dead_letters.showing import print_redrives
 from worker.drawing import progress_bar, tell, to_json
 from worker.rate import RateLimit
-from worker.wiring import connect
+from worker.wiring.backends import connect
 
 
 async def redrive_letters(

@@ -20,10 +20,11 @@ from services.storage.patience import Patience
 from tests.conformance.inputs.drained import Asked, Drained
 from tests.conformance.inputs.models import HostileModel, Overheard
 from tests.conformance.inputs.sample import Input
-from worker import wiring
 from worker.settings import Settings, load_settings
 from worker.summary import RunSummary
 from worker.wiring import models
+from worker.wiring.backends import connect
+from worker.wiring.work import consumer
 
 Event = MutableMapping[str, Any]
 
@@ -75,12 +76,12 @@ async def _drain(
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: noise.append(str(context)))
     patience = Patience()
     async with (
-        wiring.connect(settings) as backend,
-        wiring.language_model(settings, backend, patience) as model,
+        connect(settings) as backend,
+        models.language_model(settings, backend, patience) as model,
     ):
         messages = [Message(data=one.data, attributes=one.attributes) for one in inputs]
         ids = await backend.publisher.publish(settings.worker_topic, messages)
-        summary = await wiring.consumer(settings, backend, model=model, patience=patience).run()
+        summary = await consumer(settings, backend, model=model, patience=patience).run()
         letters: list[Delivery] = []
         while found := await backend.dead_letters.pull(len(inputs), wait_seconds=0):
             letters += found

@@ -7,19 +7,17 @@ from typing import Any
 import pytest
 
 from services.content.catalog import load_catalog
-from services.content.catalog.search import TopicSearch
 from services.content.models import ScriptDraft, Understanding
 from services.content.pipeline import Content, ContentPipeline
 from services.errors import ModelUnavailable
 from services.generation.allowance import Allowance
 from services.generation.port import Answer, Task
-from tests.builders import content_request
+from tests.builders import content_request, topic_search
 from tests.fakes import LIVE, FunctionModel
 
 
 def produce(model: FunctionModel, **changes: Any) -> Content:
-    catalog = load_catalog()
-    pipeline = ContentPipeline(model=model, catalog=catalog, search=TopicSearch(catalog))
+    pipeline = ContentPipeline(model=model, catalog=load_catalog(), search=topic_search())
     return asyncio.run(pipeline.produce(content_request(**changes), resumes=False, allowance=Allowance()))
 
 
@@ -62,8 +60,9 @@ def test_nlu_and_interest_run_side_by_side() -> None:
                     await both_started.wait()
             return task.offline()
 
-        catalog = load_catalog()
-        pipeline = ContentPipeline(model=FunctionModel(respond), catalog=catalog, search=TopicSearch(catalog))
+        pipeline = ContentPipeline(
+            model=FunctionModel(respond), catalog=load_catalog(), search=topic_search()
+        )
         # When a request is answered, then neither waited in vain
         content = await pipeline.produce(content_request(), resumes=False, allowance=Allowance())
         assert content.status == "completed"

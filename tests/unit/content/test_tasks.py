@@ -9,7 +9,6 @@ import pytest
 from pydantic import BaseModel
 
 from services.content.catalog import load_catalog
-from services.content.catalog.search import TopicSearch
 from services.content.interests import interest_task
 from services.content.models import InterestMatch, ScriptDraft, Understanding
 from services.content.nlu import nlu_result, understanding_task
@@ -18,7 +17,7 @@ from services.content.prompts import instructions, tidied
 from services.content.quality import target_words
 from services.content.scripts import script_task
 from services.generation.port import Task
-from tests.builders import content_request
+from tests.builders import content_request, topic_search
 
 CATALOG = load_catalog()
 TIDES = "earth_space.tides"
@@ -224,7 +223,7 @@ def test_an_identity_is_written_in_one_way_only() -> None:
 
 def first_tasks(question: str) -> tuple[Task[Understanding], Task[InterestMatch]]:
     request = content_request(student_query=question)
-    candidates = TopicSearch(CATALOG).candidates(question, grade_level=request.grade_level)
+    candidates = topic_search().candidates(question, grade_level=request.grade_level)
     return (
         understanding_task(request, question=question, candidates=candidates),
         interest_task(request, question=question, likely_topic=candidates[0].topic, catalog=CATALOG),
