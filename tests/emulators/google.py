@@ -12,6 +12,7 @@ Only loopback addresses are listened on.
 
 import atexit
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +32,7 @@ START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 15.0
 POLL_SECONDS = 0.05
 LOOPBACK = "127.0.0.1"
+PORTS = range(20_000, 32_768)
 FIRESTORE_MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 
 # The emulator runs behind a shell that waits for the end of its input: when the process that started it is
@@ -177,10 +180,16 @@ def firestore_command(port: int) -> Sequence[str] | Container:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody listens on at the moment.
+
+    It is none of those that the system gives to outgoing connections (Linux: from 32768 on): until somebody listens on
+    it, which takes Java seconds, any test that runs at the same time could be given it.
+    """
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+    raise EmulatorsUnavailable(f"All ports from {PORTS.start} to {PORTS.stop - 1} are in use.")
 
 
 def _sdk() -> Path:
