@@ -33,6 +33,11 @@ STOP_TIMEOUT_SECONDS = 15.0
 POLL_SECONDS = 0.05
 LOOPBACK = "127.0.0.1"
 PORTS = range(20_000, 32_768)
+JAVA = (
+    "java",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+)  # for minutes of little work a quick start counts
 FIRESTORE_MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 
 # The emulator runs behind a shell that waits for the end of its input: when the process that started it is
@@ -166,7 +171,7 @@ def pubsub_command(port: int) -> Sequence[str] | Container:
     """What runs the Pub/Sub emulator on this loopback port; a container chooses its port itself."""
     jars = sorted(_sdk().glob("platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"))
     if jars and shutil.which("java"):
-        return ["java", "-jar", str(jars[-1]), f"--host={LOOPBACK}", f"--port={port}"]
+        return [*JAVA, "-jar", str(jars[-1]), f"--host={LOOPBACK}", f"--port={port}"]
     return Container(emulator="pubsub", ready="Server started, listening on")
 
 
@@ -174,7 +179,7 @@ def firestore_command(port: int) -> Sequence[str] | Container:
     """What runs the Firestore emulator on this loopback port; a container chooses its port itself."""
     jar = _sdk() / "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar"
     if jar.exists() and shutil.which("java"):
-        java = ["java", "-Duser.language=en", "-cp", str(jar), FIRESTORE_MAIN]
+        java = [*JAVA, "-Duser.language=en", "-cp", str(jar), FIRESTORE_MAIN]
         return [*java, "start", f"--host={LOOPBACK}", f"--port={port}"]
     return Container(emulator="firestore", ready="Dev App Server is now running")
 
