@@ -11,10 +11,15 @@ import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]  # ships no types
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-TESTS = Path(__file__).parent
-
-LONGEST_FIRST = ("conformance", "acceptance", "contract", "integration", "unit")
-"""The folders of the tests."""
+LONGEST_FIRST = (
+    "tests/conformance/test_processes.py",
+    "tests/conformance/",
+    "tests/acceptance/",
+    "tests/contract/",
+    "tests/integration/",
+    "tests/",
+)
+"""Where tests lie, as their ids begin."""
 
 DEALT_OUT = ("tests/acceptance/", "tests/conformance/test_injection.py", "tests/conformance/test_inputs.py")
 """Where a test is a share of its own."""
@@ -48,4 +53,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Shares 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the tests for sharing; where they are not shared they stay as they are written."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: LONGEST_FIRST.index(item.path.relative_to(TESTS).parts[0]))
+        items.sort(
+            key=lambda item: next(n for n, place in enumerate(LONGEST_FIRST) if item.nodeid.startswith(place))
+        )

@@ -42,6 +42,9 @@ class Cloud:
         self.env["PATH"] = f"{self.bin}:{os.environ['PATH']}"
         self.bin.mkdir(parents=True)
         self.put_on_path("gcloud", STAND_IN)
+        (self.bin / "python3").symlink_to(
+            sys.executable
+        )  # the first on PATH may be a version manager's script
         self._state.write_text(json.dumps(beginning(project)))
 
     def put_on_path(self, name: str, program: Path) -> None:

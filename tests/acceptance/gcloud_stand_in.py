@@ -1,19 +1,16 @@
 """Plays `gcloud` for the scripts: answers what they ask from a state in a file, records it, and refuses all else.
 
 A program, put on PATH by `tests/acceptance/deploying.py`; it imports nothing of this project, and only loopback is
-called.
+called. A script starts it a dozen times, so that what few calls need is imported there.
 COMMANDS lists every command with its flags, FORMATS every output format, so that both can be held against the real one.
 """
 
-import base64
+import binascii
 import fcntl
 import json
 import os
 import signal
-import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,7 +169,7 @@ def images_describe(state: State, call: Call) -> str:
 def publish(state: State, call: Call) -> str:
     state["questions"].append(json.loads(call.flags["--message"]))
     if state["worker"]:
-        data = base64.b64encode(call.flags["--message"].encode()).decode()
+        data = binascii.b2a_base64(call.flags["--message"].encode(), newline=False).decode()
         host = state["worker"]["PUBSUB_EMULATOR_HOST"]
         topic = f"projects/{call.flags['--project']}/topics/{call.rest[0]}"
         send("POST", f"http://{host}/v1/{topic}:publish", {"messages": [{"data": data}]})
@@ -211,6 +208,8 @@ def answer(state: State, call: Call) -> None:
 
 def run_worker(state: State, target: str) -> None:
     """The worker itself, as the job would run it."""
+    import subprocess
+
     environment = {**os.environ, **state["worker"], "WORKER_IMAGE_DIGEST": state["runs"][target]["digest"]}
     command = [sys.executable, "-m", "worker", "run"]
     ran = subprocess.run(command, env=environment, cwd=state["root"], capture_output=True, text=True)
@@ -251,6 +250,8 @@ ANSWERS: dict[str, Callable[[State, Call], str]] = {
 
 
 def send(method: str, url: str, body: dict[str, Any]) -> None:
+    import urllib.request
+
     headers = {"Content-Type": "application/json"}  # without it the Pub/Sub emulator finds nothing
     request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=headers, method=method)
     with urllib.request.urlopen(request, timeout=20) as answered:

@@ -16,11 +16,10 @@ from google.cloud.firestore_v1.async_client import AsyncClient
 from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient, types
 
 from tests.acceptance.running import Ended, command, content_worker, environment
-from tests.emulators.google import EmulatorHosts
+from tests.emulators.google import LOOPBACK, EmulatorHosts, free_port
 from tests.emulators.vertex_faults import Faults, Rule
 from tests.emulators.vertex_process import VertexProcess
 
-LOOPBACK = "127.0.0.1"
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 BETWEEN_TRIES_SECONDS = 0.05
@@ -92,14 +91,6 @@ def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
             continue
         raise RuntimeError(f"The server ended with {process.returncode} instead of listening.")
     raise RuntimeError("The server did not listen in time.")
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class CloudProject:

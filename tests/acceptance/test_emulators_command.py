@@ -5,11 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from tests.acceptance.running import TIMEOUT_SECONDS, command, content_worker, environment, started
 from tests.emulators.google import EmulatorHosts
+from tests.emulators.vertex_process import VertexProcess
 
 pytestmark = pytest.mark.emulators
 
@@ -32,7 +34,18 @@ print(all(listens(name) for name in ("PUBSUB", "FIRESTORE", "VERTEX") for _ in r
 
 @pytest.fixture(autouse=True)
 def _installed(google_emulators: EmulatorHosts) -> None:
-    """Skips where Google's emulators are missing; the ones of this session are not used here."""
+    """Skips where Google's emulators are missing."""
+
+
+@pytest.fixture
+def running(google_emulators: EmulatorHosts) -> Iterator[dict[str, str]]:
+    """Emulators that somebody else has started, by the variables that name them."""
+    with VertexProcess() as vertex:
+        yield {
+            "PUBSUB_EMULATOR_HOST": google_emulators.pubsub,
+            "FIRESTORE_EMULATOR_HOST": google_emulators.firestore,
+            "VERTEX_EMULATOR_HOST": vertex.host,
+        }
 
 
 def is_listening(host: str) -> bool:
@@ -41,16 +54,16 @@ def is_listening(host: str) -> bool:
         return probe.connect_ex((name, int(port))) == 0
 
 
-def test_a_command_runs_against_emulators_with_everything_provisioned() -> None:
+def test_a_command_runs_against_emulators_with_everything_provisioned(running: dict[str, str]) -> None:
     # Given a command that publishes and drains, and one that fails
     script = f"{sys.executable} -m worker publish 'how do magnets work in motors' && {sys.executable} -m worker run"
     env = environment(WORKER_IDLE_TIMEOUT_SECONDS="1", WORKER_STUDENT_KEY="a key of the tests")
-    # When they are run against fresh emulators
+    # When they are run, the first against fresh emulators
     ran = content_worker("emulators", "--", "sh", "-c", script, env=env)
     # Then the work was done live, and the exit code is the command's
     assert ran.code == 0, ran.everything
     assert "1 answered (1 completed) (1 live)" in ran.stdout
-    assert content_worker("emulators", "--", "sh", "-c", "exit 7", env=env).code == 7
+    assert content_worker("emulators", "--", "sh", "-c", "exit 7", env={**env, **running}).code == 7
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -98,23 +111,13 @@ def test_a_signal_reaches_the_command_and_the_emulators_stay_until_it_has_ended(
     assert (process.returncode, said) == (0, "True\n")
 
 
-def test_emulators_that_the_environment_names_are_used_and_stay() -> None:
-    # Given emulators in another terminal, of some project
-    with started("emulators", env=environment()) as outer:
-        assert outer.stdout is not None
-        lines = []
-        for line in outer.stdout:
-            if line.startswith("#"):
-                break
-            lines.append(line.removeprefix("export ").strip())
-        exports = {**dict(line.split("=", 1) for line in lines), "GOOGLE_CLOUD_PROJECT": "some-project"}
-        # When a command is run against emulators with their variables set
-        ran = content_worker("emulators", "--", "env", env={**environment(), **exports})
-        # Then it has got these, and they are still there afterwards
-        assert ran.code == 0, ran.everything
-        assert set(ran.stdout.splitlines()) >= {f"{name}={value}" for name, value in exports.items()}
-        hosts = [value for name, value in exports.items() if name.endswith("_EMULATOR_HOST")]
-        assert len(hosts) == 3
-        assert all(map(is_listening, hosts))
-        outer.terminate()
-        outer.communicate(timeout=TIMEOUT_SECONDS)
+def test_emulators_that_the_environment_names_are_used_and_stay(running: dict[str, str]) -> None:
+    # Given emulators that run already, of some project
+    exports = {**running, "WORKER_BACKEND": "google", "GOOGLE_CLOUD_PROJECT": "some-project"}
+    # When a command is run against emulators with their variables set
+    ran = content_worker("emulators", "--", "env", env={**environment(), **exports})
+    # Then it has got these, and they are still there afterwards
+    assert ran.code == 0, ran.everything
+    assert set(ran.stdout.splitlines()) >= {f"{name}={value}" for name, value in exports.items()}
+    assert len(running) == 3
+    assert all(map(is_listening, running.values()))

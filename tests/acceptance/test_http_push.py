@@ -16,9 +16,9 @@ import httpx
 import pytest
 from google.pubsub_v1 import PublisherAsyncClient, types
 
-from tests.acceptance.http_serving import LOOPBACK, CloudProject, Served, at_once
+from tests.acceptance.http_serving import CloudProject, Served, at_once
 from tests.builders import message_bytes
-from tests.emulators.google import EmulatorHosts
+from tests.emulators.google import LOOPBACK, EmulatorHosts
 from tests.emulators.vertex_faults import Rule
 from tests.emulators.vertex_process import VertexProcess
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.http_serving import LOOPBACK, Served, free_port, serving, wait_for
+from tests.acceptance.http_serving import Served, serving, wait_for
 from tests.acceptance.running import ROOT, content_worker, environment
 from tests.builders import EXAMPLE
+from tests.emulators.google import LOOPBACK, free_port
 
 SECRET = "the-secret-of-the-app"
 NOWHERE = "/no/such/folder"

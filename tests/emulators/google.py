@@ -12,6 +12,7 @@ Only loopback addresses are listened on.
 
 import atexit
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +32,12 @@ START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 15.0
 POLL_SECONDS = 0.05
 LOOPBACK = "127.0.0.1"
+PORTS = range(20_000, 32_768)
+JAVA = (
+    "java",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+)  # for minutes of little work a quick start counts
 FIRESTORE_MAIN = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 
 # The emulator runs behind a shell that waits for the end of its input: when the process that started it is
@@ -163,7 +171,7 @@ def pubsub_command(port: int) -> Sequence[str] | Container:
     """What runs the Pub/Sub emulator on this loopback port; a container chooses its port itself."""
     jars = sorted(_sdk().glob("platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"))
     if jars and shutil.which("java"):
-        return ["java", "-jar", str(jars[-1]), f"--host={LOOPBACK}", f"--port={port}"]
+        return [*JAVA, "-jar", str(jars[-1]), f"--host={LOOPBACK}", f"--port={port}"]
     return Container(emulator="pubsub", ready="Server started, listening on")
 
 
@@ -171,16 +179,22 @@ def firestore_command(port: int) -> Sequence[str] | Container:
     """What runs the Firestore emulator on this loopback port; a container chooses its port itself."""
     jar = _sdk() / "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar"
     if jar.exists() and shutil.which("java"):
-        java = ["java", "-Duser.language=en", "-cp", str(jar), FIRESTORE_MAIN]
+        java = [*JAVA, "-Duser.language=en", "-cp", str(jar), FIRESTORE_MAIN]
         return [*java, "start", f"--host={LOOPBACK}", f"--port={port}"]
     return Container(emulator="firestore", ready="Dev App Server is now running")
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody listens on at the moment.
+
+    It is none of those that the system gives to outgoing connections (Linux: from 32768 on): until somebody listens on
+    it, which takes Java seconds, any test that runs at the same time could be given it.
+    """
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+    raise EmulatorsUnavailable(f"All ports from {PORTS.start} to {PORTS.stop - 1} are in use.")
 
 
 def _sdk() -> Path:

@@ -5,9 +5,9 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from google.cloud.aiplatform_v1.types import openapi
 from google.protobuf import json_format, struct_pb2
 
+from services.generation.providers.vertex_stubs import openapi
 from tests.emulators.vertex_calls import Call
 from tests.emulators.vertex_schema import example
 from tests.emulators.vertex_script import write_script

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, Self
 
-from google.cloud.aiplatform_v1.types import content, prediction_service
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -28,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from services.generation.providers.vertex_stubs import content, prediction_service
 from tests.emulators.vertex_calls import STAGES, Call
 from tests.emulators.vertex_errors import STATUS_NAMES, ErrorName, Refusal, known_error, plain_error
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from google.cloud.aiplatform_v1.types import content, prediction_service
-
+from services.generation.providers.vertex_stubs import content, prediction_service
 from tests.emulators.vertex_answers import answer_text
 from tests.emulators.vertex_calls import Call
 from tests.emulators.vertex_faults import Rule

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-from google.cloud.aiplatform_v1.types import prediction_service
 
+from services.generation.providers.vertex_stubs import prediction_service
 from tests.emulators.vertex_calls import Call, RequestLog, read_call
 from tests.emulators.vertex_errors import RefusedError, abort
 from tests.emulators.vertex_faults import FaultPlayer, Faults, Rule

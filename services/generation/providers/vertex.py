@@ -22,14 +22,12 @@ import grpc
 from google.api_core import exceptions as api_exceptions
 from google.api_core.gapic_v1 import client_info, routing_header
 from google.auth.exceptions import GoogleAuthError
-from google.cloud.aiplatform_v1.services.prediction_service.transports import (
-    PredictionServiceGrpcAsyncIOTransport as Transport,
-)
 
 from services.generation.port import AnswerT, Completion, ModelRef, Rejection, Task
 from services.generation.providers.vertex_channels import Channels, Metadata, OpenChannel
 from services.generation.providers.vertex_errors import explain, explain_auth
 from services.generation.providers.vertex_facts import Target
+from services.generation.providers.vertex_stubs import Transport
 from services.generation.providers.vertex_token import AccessToken
 from services.generation.providers.vertex_wire import build_request, read_completion
 from services.keepalive import KEEPALIVE

@@ -10,9 +10,8 @@ from typing import Any
 
 import google.auth
 import google.auth.transport.requests
-from google.cloud.aiplatform_v1.services.prediction_service.transports import (
-    PredictionServiceGrpcAsyncIOTransport as Transport,
-)
+
+from services.generation.providers.vertex_stubs import Transport
 
 
 def _application_default() -> Any:

@@ -7,7 +7,12 @@ CPU a call, and an enum value newer than the library is then a plain number inst
 from functools import lru_cache
 from typing import Any
 
-from google.cloud.aiplatform_v1.types import (
+from google.protobuf import json_format
+from pydantic import BaseModel
+
+from services.generation.port import AnswerT, Completion, Finish, Rejection, Task, Usage
+from services.generation.providers.vertex_schema import response_schema
+from services.generation.providers.vertex_stubs import (
     Candidate,
     GenerateContentRequest,
     GenerateContentResponse,
@@ -15,11 +20,6 @@ from google.cloud.aiplatform_v1.types import (
     HarmCategory,
     SafetySetting,
 )
-from google.protobuf import json_format
-from pydantic import BaseModel
-
-from services.generation.port import AnswerT, Completion, Finish, Rejection, Task, Usage
-from services.generation.providers.vertex_schema import response_schema
 
 Request: Any = GenerateContentRequest.pb()
 Response: Any = GenerateContentResponse.pb()
