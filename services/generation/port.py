@@ -168,5 +168,8 @@ class Provider(Protocol):
     async def complete(
         self, task: Task[AnswerT], *, model: ModelRef, rejection: Rejection | None = None, timeout: float
     ) -> Completion:
-        """Make one call of at most `timeout` seconds. Raises `ModelUnavailable` or `ModelRejected`, nothing else."""
+        """Make one call of at most `timeout` seconds. Raises `ModelUnavailable` or `ModelRejected`, nothing else.
+
+        After an `unauthenticated` one the next call has new credentials, where they can be had.
+        """
         ...

@@ -5,10 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import grpc
 from google.api_core import exceptions
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError
+from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
 from services.errors import ConfigurationError, QueueUnavailable
+from services.keepalive import KEEPALIVE
 
 CALL_TIMEOUT_SECONDS = 10.0
 
@@ -49,6 +54,29 @@ def topic_of(project: str, name: str, setting: str) -> Resource:
     """A topic to publish to."""
     roles = "roles/pubsub.publisher and roles/pubsub.viewer"
     return Resource(kind="topic", project=project, name=name, setting=setting, role=roles)
+
+
+def subscriber_client(emulator_host: str | None) -> SubscriberAsyncClient:
+    """A client of subscriptions, in the running event loop."""
+    if emulator_host is None:
+        return SubscriberAsyncClient()
+    channel = _emulator_channel(emulator_host)
+    return SubscriberAsyncClient(transport=SubscriberGrpcAsyncIOTransport(channel=channel))
+
+
+def publisher_client(emulator_host: str | None) -> PublisherAsyncClient:
+    """A client of topics, in the running event loop."""
+    if emulator_host is None:
+        return PublisherAsyncClient()
+    channel = _emulator_channel(emulator_host)
+    return PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=channel))
+
+
+def _emulator_channel(emulator_host: str) -> grpc.aio.Channel:
+    # Google's own connection to the service is kept alive and takes answers of any size; its connection to an emulator
+    # is not, and takes 4 MiB at most: one large message would fail every pull that it is in.
+    options = (("grpc.max_receive_message_length", -1), *KEEPALIVE)
+    return grpc.aio.insecure_channel(emulator_host, options=options)
 
 
 class LazyClient:

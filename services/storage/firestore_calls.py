@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import grpc
 from google.api_core import exceptions
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError
 from google.cloud.firestore_v1 import AsyncClient, types
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from services.errors import ConfigurationError, ContentWorkerError, PermanentError, StoreUnavailable
+from services.keepalive import KEEPALIVE
 from services.storage.firestore_stubs import FirestoreStubs
 from services.storage.firestore_values import get_fields, put_fields
 from services.storage.port import Document
@@ -28,6 +30,14 @@ LOG_IN = (
 
 Answer = TypeVar("Answer")
 Sleep = Callable[[float], Awaitable[None]]
+
+
+class _Client(AsyncClient):  # type: ignore[misc]  # Google's clients have no types here
+    """Google's client, whose connection to an emulator is kept alive like its connection to the service."""
+
+    def _emulator_channel(self, _transport: Any) -> grpc.aio.Channel:
+        options = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1), *KEEPALIVE)
+        return grpc.aio.insecure_channel(self._emulator_host, options=options)
 
 
 class Firestore:
@@ -51,7 +61,7 @@ class Firestore:
         """Google's client, made at its first use because it belongs to the event loop that runs then."""
         if self._made is None:
             try:
-                self._made = AsyncClient(project=self._project, database=self._database)
+                self._made = _Client(project=self._project, database=self._database)
             except DefaultCredentialsError as exc:
                 raise ConfigurationError("No Google credentials were found.", fix=LOG_IN) from exc
         return self._made

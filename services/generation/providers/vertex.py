@@ -37,7 +37,8 @@ _MULTI_REGIONS = frozenset({"us", "eu"})
 # Google's front ends allow a connection about a hundred calls at a time; gRPC makes the others wait, against their
 # own time limit (https://grpc.io/docs/guides/performance). Channels with a pool of their own do not share one.
 CALLS_PER_CONNECTION = 100
-_OPTIONS = (("grpc.use_local_subchannel_pool", 1), *KEEPALIVE)
+_OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
+_OPTIONS = (*_OWN_CONNECTION, *KEEPALIVE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,15 +2,17 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import grpc
 import pytest
 from google.api_core import exceptions
 from google.auth.exceptions import RefreshError
 from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
 
 from services.errors import ConfigurationError, PermanentError, QueueUnavailable
+from services.keepalive import KEEPALIVE
 from services.messaging.port import Message
 from services.messaging.pubsub import ACK_ATTEMPTS, PubSubPublisher, PubSubQueue, publish_batches
-from services.messaging.pubsub_calls import subscription_of, translated
+from services.messaging.pubsub_calls import publisher_client, subscriber_client, subscription_of, translated
 from tests.builders import delivery
 from tests.unit.google_errors import denied
 
@@ -201,3 +203,27 @@ def test_batches_keep_the_order_and_the_limits() -> None:
     # Then
     assert [message for batch in batches for message in batch] == [*small, *large]
     assert [len(batch) for batch in batches] == [1000, 502, 1]
+
+
+@pytest.mark.parametrize("client", [publisher_client, subscriber_client])
+def test_connections_to_an_emulator_are_kept_alive_like_those_to_the_service(
+    client: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given where an emulator is
+    opened, real = [], grpc.aio.insecure_channel
+
+    def insecure_channel(target: str, *, options: Any) -> grpc.aio.Channel:
+        opened.append((target, dict(options)))
+        return real(target, options=options)
+
+    monkeypatch.setattr(grpc.aio, "insecure_channel", insecure_channel)
+
+    async def run() -> None:
+        await client("127.0.0.1:9").transport.close()
+
+    # When a client is made
+    asyncio.run(run())
+    # Then its channel pings, and takes answers of any size
+    ((target, options),) = opened
+    assert target == "127.0.0.1:9"
+    assert options == {**dict(KEEPALIVE), "grpc.max_receive_message_length": -1}

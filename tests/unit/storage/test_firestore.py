@@ -1,11 +1,13 @@
 import asyncio
 from typing import Any
 
+import grpc
 import pytest
 from google.api_core import exceptions
 from google.auth.exceptions import RefreshError
 
 from services.errors import ConfigurationError, PermanentError, StoreUnavailable
+from services.keepalive import KEEPALIVE
 from services.storage.firestore_calls import ATTEMPTS, Firestore
 from tests.unit.google_errors import denied
 
@@ -104,3 +106,30 @@ def test_missing_credentials_are_an_operators_matter() -> None:
     # Then
     assert "credentials" in caught.value.message
     assert "gcloud auth application-default login" in caught.value.fix
+
+
+def test_the_connection_to_an_emulator_is_kept_alive_like_that_to_the_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given where an emulator is
+    opened, real = [], grpc.aio.insecure_channel
+
+    def insecure_channel(target: str, *, options: Any) -> grpc.aio.Channel:
+        opened.append((target, dict(options)))
+        return real(target, options=options)
+
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:9")
+    monkeypatch.setattr(grpc.aio, "insecure_channel", insecure_channel)
+
+    async def run() -> None:
+        firestore = Firestore(project="school")
+        assert firestore.stubs is not None
+        await firestore.close()
+
+    # When the first call is prepared
+    asyncio.run(run())
+    # Then its channel pings, and takes documents of any size
+    ((target, options),) = opened
+    assert target == "127.0.0.1:9"
+    assert options.items() > dict(KEEPALIVE).items()
+    assert options["grpc.max_receive_message_length"] == -1
