@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from worker.drawing import console, printable, show, to_json
+from worker.messages import is_request_id
 from worker.settings import load_settings
 from worker.wiring import connect
 
@@ -38,6 +39,8 @@ async def show_table(*, status: str | None, limit: int, as_json: bool) -> None:
 
 async def show_one(request_id: str, *, as_json: bool) -> bool:
     """Print one result; False when there is none."""
+    if not is_request_id(request_id):  # stores refuse some of what nobody can have asked under
+        return False
     async with connect(load_settings()) as backend:
         document = await backend.results.get(request_id)
     if document is None:

@@ -16,10 +16,8 @@ from datetime import UTC
 from functools import partial
 from typing import Any
 
-import grpc
 from google.api_core import exceptions
-from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient, types
-from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
+from google.pubsub_v1 import types
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from services.batching import Batcher
@@ -30,6 +28,8 @@ from services.messaging.pubsub_calls import (
     LazyClient,
     Resource,
     chunks,
+    publisher,
+    subscriber,
     subscription_of,
     topic_of,
     translated,
@@ -73,7 +73,7 @@ class PubSubQueue:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._subscription = subscription_of(project, subscription, setting)
-        self._client = LazyClient(partial(_subscriber, emulator_host))
+        self._client = LazyClient(partial(subscriber, emulator_host))
         self._acks = Batcher(self._acknowledge, most=LEASES_PER_CALL)
         self._retry = AsyncRetrying(
             retry=retry_if_exception_type(QueueUnavailable),
@@ -138,11 +138,11 @@ class PubSubQueue:
 
 
 class PubSubPublisher:
-    """Puts messages on topics of one project."""
+    """Puts messages on topics of one project. `emulator_host` is that of an emulator, where there is one."""
 
-    def __init__(self, *, project: str) -> None:
+    def __init__(self, *, project: str, emulator_host: str | None = None) -> None:
         self._project = project
-        self._client = LazyClient(PublisherAsyncClient)
+        self._client = LazyClient(partial(publisher, emulator_host))
 
     async def publish(self, topic: str, messages: Sequence[Message]) -> Sequence[str]:
         """Publish all messages, in as few requests as the service's limits allow. One try each.
@@ -168,15 +168,6 @@ class PubSubPublisher:
                 request=request, retry=None, timeout=PUBLISH_TIMEOUT_SECONDS
             )
         return list(response.message_ids)
-
-
-def _subscriber(emulator_host: str | None) -> SubscriberAsyncClient:
-    if emulator_host is None:
-        return SubscriberAsyncClient()
-    # Google's own connection to an emulator takes answers of 4 MiB at most, its connection to the service any: one
-    # large message would fail every pull that it is in.
-    channel = grpc.aio.insecure_channel(emulator_host, options=[("grpc.max_receive_message_length", -1)])
-    return SubscriberAsyncClient(transport=SubscriberGrpcAsyncIOTransport(channel=channel))
 
 
 def publish_batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:

@@ -5,8 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import grpc
 from google.api_core import exceptions
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError
+from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
 from services.errors import ConfigurationError, QueueUnavailable
 
@@ -51,6 +55,31 @@ def topic_of(project: str, name: str, setting: str) -> Resource:
     return Resource(kind="topic", project=project, name=name, setting=setting, role=roles)
 
 
+def subscriber(emulator_host: str | None) -> SubscriberAsyncClient:
+    """A client of the service, or of the emulator where there is one."""
+    if emulator_host is None:
+        return SubscriberAsyncClient()
+    return SubscriberAsyncClient(
+        transport=SubscriberGrpcAsyncIOTransport(channel=_emulator_channel(emulator_host))
+    )
+
+
+def publisher(emulator_host: str | None) -> PublisherAsyncClient:
+    """A client of the service, or of the emulator where there is one."""
+    if emulator_host is None:
+        return PublisherAsyncClient()
+    return PublisherAsyncClient(
+        transport=PublisherGrpcAsyncIOTransport(channel=_emulator_channel(emulator_host))
+    )
+
+
+def _emulator_channel(host: str) -> grpc.aio.Channel:
+    # Google's own connection to an emulator takes answers of 4 MiB at most, its connection to the service any: one
+    # large message would fail every pull that it is in. It would also go by the proxy that http_proxy may name.
+    options = [("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)]
+    return grpc.aio.insecure_channel(host, options=options)
+
+
 class LazyClient:
     """A Google client, made at its first use because it belongs to the event loop that runs then."""
 
@@ -63,8 +92,11 @@ class LazyClient:
         if self._made is None:
             try:
                 self._made = self._make()
-            except DefaultCredentialsError as exc:
-                raise ConfigurationError("No Google credentials were found.", fix=LOG_IN) from exc
+            # OSError: GOOGLE_APPLICATION_CREDENTIALS names a folder, or what may not be read.
+            except (DefaultCredentialsError, OSError) as exc:
+                raise ConfigurationError(
+                    f"There are no Google credentials to use: {exc}", fix=LOG_IN
+                ) from exc
         return self._made
 
     async def close(self) -> None:
@@ -94,7 +126,8 @@ def translated(resource: Resource) -> Iterator[None]:
         raise ConfigurationError("The Google credentials are not valid any more.", fix=LOG_IN) from exc
     except (exceptions.GoogleAPICallError, GoogleAuthError) as exc:
         raise QueueUnavailable(
-            f"{resource} did not answer: {exc}. Check the network, and PUBSUB_EMULATOR_HOST where it is set."
+            f"{resource} did not answer: {exc}. Check the network, and where they are set https_proxy and "
+            "PUBSUB_EMULATOR_HOST."
         ) from exc
 
 

@@ -7,15 +7,18 @@ subscriber on the subscription; without them Pub/Sub reports no error and keeps 
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from google.api_core import exceptions
-from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient, types
+from google.pubsub_v1 import types
 
 from services.messaging.pubsub_calls import (
     CALL_TIMEOUT_SECONDS,
     LazyClient,
     Resource,
+    publisher,
+    subscriber,
     subscription_of,
     topic_of,
     translated,
@@ -46,6 +49,7 @@ class PubSubProvisioner:
         subscription: str,
         dead_letter_topic: str,
         dead_letter_subscription: str,
+        emulator_host: str | None = None,
     ) -> None:
         self._topic = topic_of(project, topic, "WORKER_TOPIC")
         self._dead_topic = topic_of(project, dead_letter_topic, "WORKER_DEAD_LETTER_TOPIC")
@@ -53,8 +57,8 @@ class PubSubProvisioner:
         self._dead_subscription = subscription_of(
             project, dead_letter_subscription, "WORKER_DEAD_LETTER_SUBSCRIPTION"
         )
-        self._publisher = LazyClient(PublisherAsyncClient)
-        self._subscriber = LazyClient(SubscriberAsyncClient)
+        self._publisher = LazyClient(partial(publisher, emulator_host))
+        self._subscriber = LazyClient(partial(subscriber, emulator_host))
 
     async def provision(self) -> Sequence[str]:
         """Create what is missing, topics first; returns a line for each thing."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import grpc
 from google.api_core import exceptions
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError
 from google.cloud.firestore_v1 import AsyncClient, types
@@ -30,6 +31,19 @@ Answer = TypeVar("Answer")
 Sleep = Callable[[float], Awaitable[None]]
 
 
+class _Client(AsyncClient):  # type: ignore[misc]  # Google's has no types
+    """Google's client. It reaches an emulator without the proxy that `http_proxy` may name."""
+
+    def _emulator_channel(self, transport: Any) -> grpc.aio.Channel:  # noqa: ARG002  # Google's
+        # Messages of any size, as Google's own connection to an emulator has them.
+        options = [
+            ("grpc.enable_http_proxy", 0),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.max_receive_message_length", -1),
+        ]
+        return grpc.aio.insecure_channel(self._emulator_host, options=options)
+
+
 class Firestore:
     """One database. Calls are tried up to `ATTEMPTS` times while it does not answer; `sleep` waits in between."""
 
@@ -51,9 +65,12 @@ class Firestore:
         """Google's client, made at its first use because it belongs to the event loop that runs then."""
         if self._made is None:
             try:
-                self._made = AsyncClient(project=self._project, database=self._database)
-            except DefaultCredentialsError as exc:
-                raise ConfigurationError("No Google credentials were found.", fix=LOG_IN) from exc
+                self._made = _Client(project=self._project, database=self._database)
+            # OSError: GOOGLE_APPLICATION_CREDENTIALS names a folder, or what may not be read.
+            except (DefaultCredentialsError, OSError) as exc:
+                raise ConfigurationError(
+                    f"There are no Google credentials to use: {exc}", fix=LOG_IN
+                ) from exc
         return self._made
 
     @property
@@ -157,7 +174,8 @@ class Firestore:
             case exceptions.InvalidArgument():
                 return PermanentError(f"{self} refused a document: {exc.message}.")
         return StoreUnavailable(
-            f"{self} did not answer: {exc}. Check the network, and FIRESTORE_EMULATOR_HOST where it is set."
+            f"{self} did not answer: {exc}. Check the network, and where they are set https_proxy and "
+            "FIRESTORE_EMULATOR_HOST."
         )
 
     def __str__(self) -> str:

@@ -56,21 +56,22 @@ def _google_backend(settings: Settings, stack: AsyncExitStack) -> Backend:
     from services.storage.firestore_students import FirestoreStudentData
 
     project = settings.google_cloud_project or EMULATED_PROJECT
+    emulator_host = settings.pubsub_emulator_host
     store = FirestoreResultStore(project=project)
     return _closed_by(
         stack,
         queue=PubSubQueue(
             project=project,
             subscription=settings.worker_subscription,
-            emulator_host=settings.pubsub_emulator_host,
+            emulator_host=emulator_host,
         ),
-        publisher=PubSubPublisher(project=project),
-        provisioner=PubSubProvisioner(project=project, **_names(settings)),
+        publisher=PubSubPublisher(project=project, emulator_host=emulator_host),
+        provisioner=PubSubProvisioner(project=project, emulator_host=emulator_host, **_names(settings)),
         dead_letters=PubSubQueue(
             project=project,
             subscription=settings.worker_dead_letter_subscription,
             setting="WORKER_DEAD_LETTER_SUBSCRIPTION",
-            emulator_host=settings.pubsub_emulator_host,
+            emulator_host=emulator_host,
         ),
         store=store,
         debts=store,

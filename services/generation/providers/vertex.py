@@ -23,7 +23,7 @@ import google.auth
 import grpc
 from google.api_core import exceptions as api_exceptions
 from google.api_core.gapic_v1 import client_info, routing_header
-from google.auth.exceptions import GoogleAuthError
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud.aiplatform_v1.services.prediction_service.transports import (
     PredictionServiceGrpcAsyncIOTransport as Transport,
 )
@@ -154,7 +154,10 @@ class VertexProvider:
 
 async def _open_authorised(endpoint: str) -> grpc.aio.Channel:
     # Looking for credentials reads files and asks the metadata server: not in the event loop.
-    credentials, _ = await asyncio.to_thread(google.auth.default, scopes=Transport.AUTH_SCOPES)
+    try:
+        credentials, _ = await asyncio.to_thread(google.auth.default, scopes=Transport.AUTH_SCOPES)
+    except OSError as error:  # GOOGLE_APPLICATION_CREDENTIALS names a folder, or what may not be read
+        raise DefaultCredentialsError(str(error)) from error
     channel: grpc.aio.Channel = Transport.create_channel(
         f"{endpoint}:443", credentials=credentials, options=_OWN_CONNECTION
     )
@@ -170,4 +173,6 @@ def _resource_name(model: str, *, project: str, location: str) -> str:
 
 
 async def _open_plaintext(endpoint: str) -> grpc.aio.Channel:
-    return grpc.aio.insecure_channel(endpoint, options=_OWN_CONNECTION)
+    # An emulator is reached without the proxy that http_proxy may name.
+    options = (*_OWN_CONNECTION, ("grpc.enable_http_proxy", 0))
+    return grpc.aio.insecure_channel(endpoint, options=options)
