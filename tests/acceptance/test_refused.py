@@ -14,7 +14,7 @@ from tests.acceptance.running import Ended, content_worker, environment
 COMMANDS = [("run",), ("results",), ("heal",), ("forget", "--student", "s", "--yes")]
 
 
-class Refusing(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC has no types of its own
+class Refusing(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in its stubs alone
     """Google's services, as far as that they answer at all: Pub/Sub takes everything, Firestore refuses everything."""
 
     def service(self, details: Any) -> Any:

@@ -201,3 +201,14 @@ def test_batches_keep_the_order_and_the_limits() -> None:
     # Then
     assert [message for batch in batches for message in batch] == [*small, *large]
     assert [len(batch) for batch in batches] == [1000, 502, 1]
+
+
+def test_a_request_holds_messages_of_one_ordering_key_in_their_order() -> None:
+    messages = [Message(data=b"q", ordering_key=key) for key in ("a", "a", "b", "", "", "a")]
+    batches = list(publish_batches(messages))
+    assert [[message.ordering_key for message in batch] for batch in batches] == [
+        ["a", "a"],
+        ["b"],
+        ["", ""],
+        ["a"],
+    ]
