@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,22 +31,33 @@ LASTING = {
     sqlite3.SQLITE_NOTADB: "It is no SQLite database: move it away, or set WORKER_DATABASE to another path.",
 }
 
+NO_COLUMNS: Mapping[str, Mapping[str, str]] = {}
+
 Found = TypeVar("Found")
 
 
 class Database:
     """A connection on a thread of its own: whoever waits for a lock or a disk, leases go on being renewed.
 
-    The file, its folder and the tables of `schema` (SQL that may run again) are made when missing. It is in
+    The file, its folder, the tables of `schema` (SQL that may run again) and `added_columns` (by table: names and what
+    they hold, for files from before they were in the schema) are made when missing. It is in
     WAL mode, synced at checkpoints: the end of a process loses nothing, a power cut may lose the last
     moments, in the order of their writing. Keep queue and store in one file, then no ack survives without
     its result. Raises `unavailable` while the file cannot be used for now, and `ConfigurationError` where only a
     person can mend it, both with the path and the fix.
     """
 
-    def __init__(self, path: Path, *, schema: str, unavailable: type[TransientError]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        schema: str,
+        unavailable: type[TransientError],
+        added_columns: Mapping[str, Mapping[str, str]] = NO_COLUMNS,
+    ) -> None:
         self._path = path
         self._schema = schema
+        self._added_columns = added_columns
         self._unavailable = unavailable
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
         self._connection: sqlite3.Connection | None = None
@@ -102,11 +113,26 @@ class Database:
         _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.executescript(self._schema)
+        for table, columns in self._added_columns.items():
+            _add_columns(connection, table, columns)
 
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _add_columns(connection: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> None:
+    def missing() -> list[str]:
+        there = {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+        return [f"{name} {holds}" for name, holds in columns.items() if name not in there]
+
+    if not missing():
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        for column in missing():  # another process may have added them meanwhile
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

@@ -92,8 +92,8 @@ class PermanentError(ContentWorkerError):
 class MessageDecodeError(PermanentError):
     """The bytes on the queue are not a content request.
 
-    `kind` names the rule that was broken (`empty`, `too_large`, `not_utf8`, `not_json`, `not_an_object`,
-    `invalid_fields`); `request_id` is there where it could be read.
+    `kind` names the rule that was broken (`empty`, `too_large`, `not_base64`, `not_utf8`, `not_json`,
+    `not_an_object`, `invalid_fields`); `request_id` is there where it could be read.
     """
 
     def __init__(self, message: str, *, kind: str, request_id: str | None = None) -> None:

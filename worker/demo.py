@@ -14,7 +14,7 @@ from services.storage.patience import Patience
 from worker import logs
 from worker.drawing import console, show
 from worker.settings import Settings, load_settings
-from worker.showing import print_result, print_table
+from worker.showing import print_result, print_results
 from worker.stopping import stopped_by_signals
 from worker.wiring.backends import Backend, connect
 from worker.wiring.models import language_model
@@ -90,7 +90,7 @@ def _settings(folder: Path) -> Settings:
 async def _show(backend: Backend, limit: int) -> None:
     documents = await backend.results.newest(limit)
     by_id = sorted(documents, key=lambda document: str(document["request_id"]))
-    await asyncio.to_thread(print_table, by_id)
+    await asyncio.to_thread(print_results, by_id)
     letters = await backend.dead_letters.pull(limit, wait_seconds=0)
     for letter in letters:
         reason = letter.attributes

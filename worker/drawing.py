@@ -4,6 +4,8 @@ rich is imported when something is drawn: commands that draw nothing start quick
 """
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +26,15 @@ def console() -> "Console":
     """Standard output: colours and its own width on a terminal, plain and wide elsewhere."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else WIDTH_OFF_TERMINAL, highlight=False)
+    return Console(width=screen_width() or WIDTH_OFF_TERMINAL, highlight=False)
+
+
+def screen_width() -> int | None:
+    """What `COLUMNS` says, or else the terminal; None off a terminal, where nothing need be cut."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def show(text: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from services.errors import ConfigurationError
+from worker.settings import load_settings
 
 _RUN_FROM_CHECKOUT = (
     "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
@@ -15,7 +16,11 @@ _RUN_FROM_CHECKOUT = (
 
 
 def become_emulators(command: Sequence[str]) -> NoReturn:
-    """Become the process that runs the emulators, and the command against them where one is given."""
+    """Become the process that runs the emulators, and the command against them where one is given.
+
+    Raises `ConfigurationError` for a bad setting, and where there is no source tree.
+    """
+    load_settings(worker_backend="embedded")  # emulators that run already are named there
     checkout = Path(__file__).resolve().parent.parent
     if not (checkout / "tests" / "emulators" / "__main__.py").exists():
         raise ConfigurationError(

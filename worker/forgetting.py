@@ -134,7 +134,7 @@ def _tell(tally: Tally, *, dry_run: bool, as_json: bool) -> None:
 def _id_on_stdin() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("The student's id", hide_input=True, err=True))
-    text = sys.stdin.buffer.read().decode(errors="surrogateescape")
+    text = sys.stdin.buffer.read().decode("utf-8-sig", errors="surrogateescape")
     student_id = text.removesuffix("\n").removesuffix("\r")
     if "\n" in student_id:
         raise click.UsageError("Standard input has more than one line; give the ids one by one.")

@@ -56,11 +56,24 @@ class MessageHandler:
             handled = await self._attempt(message)
         return handled
 
+    async def refuse(self, message: InFlight, error: MessageDecodeError) -> Handled:
+        """Settle a message that is no request for this reason."""
+        if error.request_id is None:
+            return self._hopeless(message, error, stage="decode", request_id=None)
+        try:
+            # Whoever waits for the result must find the reason: without it the message is not settled yet.
+            outcome = await self._fulfilment.refuse(
+                error.request_id, error, message_id=message.delivery.message_id
+            )
+        except ContentWorkerError as store_error:
+            return Handled(settlement=settle_error(store_error))
+        return self._handled(message, outcome, request_id=error.request_id)
+
     async def _attempt(self, message: InFlight) -> Handled:
         try:
             request = decode(message.delivery.data)
         except MessageDecodeError as error:
-            return await self._refused(message, error)
+            return await self.refuse(message, error)
 
         structlog.contextvars.bind_contextvars(request_id=request.request_id)
         if request.correlation_id is not None:
@@ -80,18 +93,6 @@ class MessageHandler:
         finally:
             message.ownership = None
         return self._handled(message, outcome, request_id=request.request_id)
-
-    async def _refused(self, message: InFlight, error: MessageDecodeError) -> Handled:
-        if error.request_id is None:
-            return self._hopeless(message, error, stage="decode", request_id=None)
-        try:
-            # Whoever waits for the result must find the reason: without it the message is not settled yet.
-            outcome = await self._fulfilment.refuse(
-                error.request_id, error, message_id=message.delivery.message_id
-            )
-        except ContentWorkerError as store_error:
-            return Handled(settlement=settle_error(store_error))
-        return self._handled(message, outcome, request_id=error.request_id)
 
     def _hopeless(
         self, message: InFlight, error: PermanentError, *, stage: str, request_id: str | None

@@ -29,6 +29,11 @@ def request_from(fields: dict[str, Any]) -> ContentRequest:
         ) from error
 
 
+def is_request_id(text: str) -> bool:
+    """Whether a request may have this id."""
+    return _readable_id({"request_id": text}) is not None
+
+
 def _json_object(data: bytes) -> dict[str, Any]:
     if not data.strip():
         raise MessageDecodeError("The message has no body; publish a JSON object.", kind="empty")

@@ -1,5 +1,7 @@
 """The command `publish`: checks questions as the worker will, then puts them on the topic."""
 
+import codecs
+import io
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic_core import from_json
 
 from services.errors import MessageDecodeError
 from services.messaging.port import Message
@@ -16,6 +19,7 @@ from worker.settings import load_settings
 from worker.wiring.backends import connect
 
 BATCH = 500
+BYTE_ORDER_MARK = "\ufeff"
 MAX_COMPLAINTS = 10
 
 
@@ -26,14 +30,20 @@ def message_from_options(*, question: str, interests: Sequence[str], **options: 
 
 
 def lines_of(source: Path) -> Iterator[object]:
-    """What stands on the lines of a JSON Lines file (`-` is standard input); a line that is no JSON stays text."""
+    """What stands on the lines of a JSON Lines file (`-` is standard input); a line that is no JSON stays text.
+
+    Raises `click.ClickException` for what cannot be read, or is no UTF-8.
+    """
     try:
-        with click.open_file(str(source), encoding="utf-8") as stream:
-            for line in stream:
-                if line.strip():
-                    yield _parsed(line)
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{source} cannot be read: {error}") from error
+        with click.open_file(str(source), "rb") as stream:
+            text = _decoded(stream.read(), source)
+    except OSError as error:
+        raise click.ClickException(f"{source} cannot be read: {error.strerror}") from error
+    # Not str.splitlines, which also parts lines where JSON does not.
+    for line in io.StringIO(text, newline=None):
+        # Files that were put together have a mark wherever one began.
+        if content := line.lstrip(BYTE_ORDER_MARK).strip():
+            yield _parsed(content)
 
 
 async def publish_requests(rows: Iterable[object], *, as_json: bool) -> None:
@@ -53,9 +63,21 @@ async def publish_requests(rows: Iterable[object], *, as_json: bool) -> None:
         tell(f"published {len(messages)} questions to {settings.worker_topic}")
 
 
+def _decoded(data: bytes, source: Path) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data[:4]:
+        raise click.ClickException(f"{source} is UTF-16, and questions are read as UTF-8. Save it as UTF-8.")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise click.ClickException(
+            f"{source} is not UTF-8: byte {error.start}, on line {line}, cannot be read. Save it as UTF-8."
+        ) from error
+
+
 def _parsed(line: str) -> object:
     try:
-        return json.loads(line)
+        return from_json(line, allow_inf_nan=False)
     except ValueError:
         return line
 

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,9 +29,27 @@ def _long_enough(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _host_and_port(text: str) -> str:
+    # Google's libraries read these variables, too, and take nothing else; what they are given by mistake they keep
+    # calling as if it were away.
+    if _is_host_and_port(text):
+        return text
+    bare = re.sub(r"^[a-z+]+://", "", text.strip(" \t\r\n'\""), flags=re.IGNORECASE).split("/")[0].strip()
+    if _is_host_and_port(bare):
+        raise ValueError(f"it must be host:port and nothing else, so write {bare}")
+    raise ValueError("it must be host:port, as in localhost:8085")
+
+
+def _is_host_and_port(text: str) -> bool:
+    match = re.fullmatch(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(?:%\w+)?\]):([0-9]{1,5})", text)
+    return match is not None and 1 <= int(match[1]) <= HIGHEST_PORT
+
+
+HIGHEST_PORT = 65535
 LEAST_KEY_LENGTH = 16
 Secret = Annotated[SecretStr, AfterValidator(_stripped)]
 StudentKey = Annotated[Secret, AfterValidator(_long_enough)]
+EmulatorHost = Annotated[str, AfterValidator(_host_and_port)]
 ResourceId = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}$")]
 
 
@@ -117,9 +136,13 @@ class Settings(BaseSettings):
     google_cloud_location: str = Field(
         "global", description="Where models are called: `global`, `us`, `eu`, a region."
     )
-    pubsub_emulator_host: str | None = Field(None, description="`host:port` of a Pub/Sub emulator.")
-    firestore_emulator_host: str | None = Field(None, description="`host:port` of a Firestore emulator.")
-    vertex_emulator_host: str | None = Field(None, description="`host:port` of a Vertex AI emulator.")
+    pubsub_emulator_host: EmulatorHost | None = Field(None, description="`host:port` of a Pub/Sub emulator.")
+    firestore_emulator_host: EmulatorHost | None = Field(
+        None, description="`host:port` of a Firestore emulator."
+    )
+    vertex_emulator_host: EmulatorHost | None = Field(
+        None, description="`host:port` of a Vertex AI emulator."
+    )
     cloud_run_execution: str | None = Field(None, description="Set by Cloud Run; goes into logs.")
     cloud_run_task_index: int | None = Field(None, ge=0, description="Set by Cloud Run; goes into logs.")
     cloud_run_task_count: int | None = Field(None, ge=1, description="Set by Cloud Run; goes into logs.")
@@ -149,11 +172,14 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises `ConfigurationError` that names each bad variable and its rule.
     """
+    # Google's Firestore client takes a variable that is empty for an emulator without a name.
+    if os.environ.get("FIRESTORE_EMULATOR_HOST") == "":
+        del os.environ["FIRESTORE_EMULATOR_HOST"]
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
         problems = "; ".join(
-            f"{str(problem['loc'][0]).upper()}: {problem['msg']}"
+            f"{str(problem['loc'][0]).upper()}: {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors(include_input=False, include_url=False, include_context=False)
         )
         raise ConfigurationError(

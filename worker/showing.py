@@ -7,11 +7,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from worker.drawing import console, printable, show, to_json
+from worker.messages import is_request_id
 from worker.settings import load_settings
+from worker.tables import Column, print_table
 from worker.wiring.backends import connect
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+COLUMNS = (
+    # Ids that are made up have 32 characters, and who looks for one needs all of it.
+    Column(heading="request", least=32),
+    Column(heading="status"),
+    Column(heading="mode", weight=4),
+    Column(heading="topic", least=10, wanted=20),
+    Column(heading="interest", weight=1, least=8, wanted=13),
+    Column(heading="title", least=10, wanted=20),
+    Column(heading="cost", weight=3),
+    Column(heading="age", weight=2),
+)
 
 COLOURS = {
     "completed": "green",
@@ -31,13 +45,15 @@ async def show_table(*, status: str | None, limit: int, as_json: bool) -> None:
         for document in documents:
             show(to_json(document))
     elif documents:
-        print_table(documents)
+        print_results(documents)
     else:
         click.echo("No results yet. Publish a question with: content-worker publish --help", err=True)
 
 
 async def show_one(request_id: str, *, as_json: bool) -> bool:
     """Print one result; False when there is none."""
+    if not is_request_id(request_id):  # stores refuse some of what nobody can have asked under
+        return False
     async with connect(load_settings()) as backend:
         document = await backend.results.get(request_id)
     if document is None:
@@ -49,18 +65,12 @@ async def show_one(request_id: str, *, as_json: bool) -> bool:
     return True
 
 
-def print_table(documents: Iterable[Mapping[str, Any]]) -> None:
+def print_results(documents: Iterable[Mapping[str, Any]]) -> None:
     """Print results as a table."""
-    from rich.table import Table
-
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for heading in ("request", "status", "mode", "topic", "interest", "title", "cost", "age"):
-        table.add_column(heading, no_wrap=heading not in ("topic", "title"), overflow="fold")
-    for document in documents:
-        status = document["status"]
-        table.add_row(
+    rows = [
+        (
             document["request_id"],
-            f"[{COLOURS[status]}]{status}[/]",
+            document["status"],
             _mode(document),
             _of(document, "nlu", "topic_name"),
             _of(document, "interest", "name"),
@@ -68,7 +78,9 @@ def print_table(documents: Iterable[Mapping[str, Any]]) -> None:
             _cost(document),
             _age(document["created_at"]),
         )
-    console().print(table)
+        for document in documents
+    ]
+    print_table(COLUMNS, rows, styles=COLOURS)
 
 
 def print_result(document: Mapping[str, Any]) -> None:
@@ -134,9 +146,7 @@ def _mode(document: Mapping[str, Any]) -> str:
 
 
 def _of(document: Mapping[str, Any], part: str, key: str) -> str:
-    from rich.markup import escape
-
-    return escape(printable((document.get(part) or {}).get(key) or "", kept=""))
+    return (document.get(part) or {}).get(key) or ""
 
 
 def _cost(document: Mapping[str, Any]) -> str:

@@ -12,10 +12,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """What a publisher puts on a topic."""
+    """What a publisher puts on a topic. Of messages with the same `ordering_key` the order matters to somebody."""
 
     data: bytes
     attributes: Mapping[str, str] = field(default_factory=dict)
+    ordering_key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +32,7 @@ class Delivery:
     attributes: Mapping[str, str]
     publish_time: datetime
     attempt: int
+    ordering_key: str = ""
 
 
 class MessageQueue(Protocol):

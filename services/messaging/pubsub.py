@@ -161,7 +161,10 @@ class PubSubPublisher:
         await self._client.close()
 
     async def _publish(self, target: Resource, batch: Sequence[Message]) -> Sequence[str]:
-        wrapped = [types.PubsubMessage(data=m.data, attributes=dict(m.attributes)) for m in batch]
+        wrapped = [
+            types.PubsubMessage(data=m.data, attributes=dict(m.attributes), ordering_key=m.ordering_key)
+            for m in batch
+        ]
         request = types.PublishRequest(topic=target.path, messages=wrapped)
         with translated(target), _refusal_is_permanent(target):
             response = await self._client().publish(
@@ -171,12 +174,16 @@ class PubSubPublisher:
 
 
 def publish_batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    """The messages in order, in batches that one publish request may carry."""
+    """The messages in order, in batches that one publish request may carry: all with the same ordering key.
+
+    https://cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#google.pubsub.v1.PubsubMessage
+    """
     batch: list[Message] = []
     batch_bytes = 0
     for message in messages:
         size = _size(message)
-        if batch and (len(batch) == PUBLISH_MESSAGES or batch_bytes + size > PUBLISH_BYTES):
+        is_full = len(batch) == PUBLISH_MESSAGES or batch_bytes + size > PUBLISH_BYTES
+        if batch and (is_full or batch[0].ordering_key != message.ordering_key):
             yield batch
             batch, batch_bytes = [], 0
         batch.append(message)
@@ -207,4 +214,5 @@ def _delivery(received: Any) -> Delivery:
         attributes=dict(message.attributes),
         publish_time=message.publish_time.ToDatetime(tzinfo=UTC),
         attempt=received.delivery_attempt,
+        ordering_key=message.ordering_key,
     )

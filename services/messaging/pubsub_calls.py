@@ -12,8 +12,8 @@ from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
+from services.channel_options import TO_EMULATOR
 from services.errors import ConfigurationError, QueueUnavailable
-from services.keepalive import KEEPALIVE
 
 CALL_TIMEOUT_SECONDS = 10.0
 
@@ -73,10 +73,7 @@ def publisher_client(emulator_host: str | None) -> PublisherAsyncClient:
 
 
 def _emulator_channel(emulator_host: str) -> grpc.aio.Channel:
-    # Google's own connection to the service is kept alive and takes answers of any size; its connection to an emulator
-    # is not, and takes 4 MiB at most: one large message would fail every pull that it is in.
-    options = (("grpc.max_receive_message_length", -1), *KEEPALIVE)
-    return grpc.aio.insecure_channel(emulator_host, options=options)
+    return grpc.aio.insecure_channel(emulator_host, options=TO_EMULATOR)
 
 
 class LazyClient:
@@ -91,8 +88,11 @@ class LazyClient:
         if self._made is None:
             try:
                 self._made = self._make()
-            except DefaultCredentialsError as exc:
-                raise ConfigurationError("No Google credentials were found.", fix=LOG_IN) from exc
+            # OSError: GOOGLE_APPLICATION_CREDENTIALS names a folder, or what may not be read.
+            except (DefaultCredentialsError, OSError) as exc:
+                raise ConfigurationError(
+                    f"There are no Google credentials to use: {exc}", fix=LOG_IN
+                ) from exc
         return self._made
 
     async def close(self) -> None:
@@ -122,7 +122,8 @@ def translated(resource: Resource) -> Iterator[None]:
         raise ConfigurationError("The Google credentials are not valid any more.", fix=LOG_IN) from exc
     except (exceptions.GoogleAPICallError, GoogleAuthError) as exc:
         raise QueueUnavailable(
-            f"{resource} did not answer: {exc}. Check the network, and PUBSUB_EMULATOR_HOST where it is set."
+            f"{resource} did not answer: {exc}. Check the network, and where they are set https_proxy and "
+            "PUBSUB_EMULATOR_HOST."
         ) from exc
 
 

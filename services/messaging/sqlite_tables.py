@@ -27,20 +27,25 @@ CREATE TABLE IF NOT EXISTS messages (
     attributes TEXT NOT NULL,
     publish_time TEXT NOT NULL,
     available_at TEXT NOT NULL,
-    attempt INTEGER NOT NULL DEFAULT 0
+    attempt INTEGER NOT NULL DEFAULT 0,
+    ordering_key TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS messages_waiting ON messages (subscription, available_at);
 """
 
 PUBLISH = """
-INSERT INTO messages (subscription, message_id, data, attributes, publish_time, available_at)
-SELECT name, :message_id, :data, :attributes, :now, :now FROM subscriptions WHERE topic = :topic
+INSERT INTO messages (subscription, message_id, data, attributes, publish_time, available_at, ordering_key)
+SELECT name, :message_id, :data, :attributes, :now, :now, :ordering_key FROM subscriptions WHERE topic = :topic
 """
+
+
+ADDED_COLUMNS = {"messages": {"ordering_key": "TEXT NOT NULL DEFAULT ''"}}
+"""What a file of an earlier version gets when it is opened."""
 
 
 def open_queue(path: Path) -> Database:
     """The file at `path`, with the tables of the queue."""
-    return Database(path, schema=SCHEMA, unavailable=QueueUnavailable)
+    return Database(path, schema=SCHEMA, added_columns=ADDED_COLUMNS, unavailable=QueueUnavailable)
 
 
 def check_topic(connection: sqlite3.Connection, name: str, setting: str) -> None:
@@ -72,6 +77,7 @@ def insert(connection: sqlite3.Connection, topic: str, message: Message, now: da
         "message_id": message_id,
         "data": message.data,
         "attributes": json.dumps(dict(message.attributes)),
+        "ordering_key": message.ordering_key,
         "now": as_text(now),
     }
     connection.execute(PUBLISH, row)
@@ -87,7 +93,8 @@ def move_to_dead_letters(connection: sqlite3.Connection, row: sqlite3.Row, topic
         "CloudPubSubDeadLetterSourceTopicPublishTime": row["publish_time"],
     }
     connection.execute("DELETE FROM messages WHERE id = ?", (row["id"],))
-    insert(connection, topic, Message(data=row["data"], attributes=attributes), now)
+    letter = Message(data=row["data"], attributes=attributes, ordering_key=row["ordering_key"])
+    insert(connection, topic, letter, now)
 
 
 def lease_key(lease_id: str) -> tuple[int, int]:
@@ -105,4 +112,5 @@ def delivery_of(row: sqlite3.Row) -> Delivery:
         attributes=json.loads(row["attributes"]),
         publish_time=as_time(row["publish_time"]),
         attempt=row["attempt"],
+        ordering_key=row["ordering_key"],
     )

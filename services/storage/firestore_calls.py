@@ -11,8 +11,8 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, Ref
 from google.cloud.firestore_v1 import AsyncClient, types
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from services.channel_options import TO_EMULATOR
 from services.errors import ConfigurationError, ContentWorkerError, PermanentError, StoreUnavailable
-from services.keepalive import KEEPALIVE
 from services.storage.firestore_stubs import FirestoreStubs
 from services.storage.firestore_values import get_fields, put_fields
 from services.storage.port import Document
@@ -33,11 +33,10 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class _Client(AsyncClient):  # type: ignore[misc]  # Google's clients have no types here
-    """Google's client, whose connection to an emulator is kept alive like its connection to the service."""
+    """Google's client, with a connection to an emulator that is like its connection to the service."""
 
     def _emulator_channel(self, _transport: Any) -> grpc.aio.Channel:
-        options = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1), *KEEPALIVE)
-        return grpc.aio.insecure_channel(self._emulator_host, options=options)
+        return grpc.aio.insecure_channel(self._emulator_host, options=TO_EMULATOR)
 
 
 class Firestore:
@@ -62,8 +61,11 @@ class Firestore:
         if self._made is None:
             try:
                 self._made = _Client(project=self._project, database=self._database)
-            except DefaultCredentialsError as exc:
-                raise ConfigurationError("No Google credentials were found.", fix=LOG_IN) from exc
+            # OSError: GOOGLE_APPLICATION_CREDENTIALS names a folder, or what may not be read.
+            except (DefaultCredentialsError, OSError) as exc:
+                raise ConfigurationError(
+                    f"There are no Google credentials to use: {exc}", fix=LOG_IN
+                ) from exc
         return self._made
 
     @property
@@ -167,7 +169,8 @@ class Firestore:
             case exceptions.InvalidArgument():
                 return PermanentError(f"{self} refused a document: {exc.message}.")
         return StoreUnavailable(
-            f"{self} did not answer: {exc}. Check the network, and FIRESTORE_EMULATOR_HOST where it is set."
+            f"{self} did not answer: {exc}. Check the network, and where they are set https_proxy and "
+            "FIRESTORE_EMULATOR_HOST."
         )
 
     def __str__(self) -> str:

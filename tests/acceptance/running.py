@@ -37,9 +37,13 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def content_worker(
-    *arguments: str, env: Mapping[str, str], cwd: Path | None = None, stdin: str | None = None
+    *arguments: str,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    encoding: str | None = None,
 ) -> Ended:
-    """Run one command to its end."""
+    """Run one command to its end. `encoding` is that of its streams, the locale's by default."""
     process = subprocess.run(
         command(arguments),
         env=dict(env),
@@ -47,6 +51,7 @@ def content_worker(
         input=stdin,
         capture_output=True,
         text=True,
+        encoding=encoding,
         timeout=TIMEOUT_SECONDS,
     )
     return Ended(code=process.returncode, stdout=process.stdout, stderr=process.stderr)

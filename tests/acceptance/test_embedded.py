@@ -1,13 +1,18 @@
 """What a newcomer types, on a fresh machine: no settings, no cloud, no emulators."""
 
 import json
+import os
+import pty
+import re
 import signal
-from contextlib import ExitStack
+import subprocess
+import termios
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.running import Ended, content_worker, environment, started
+from tests.acceptance.running import Ended, command, content_worker, environment, started
 
 
 class Desk:
@@ -213,3 +218,29 @@ def test_every_command_explains_itself_with_an_example(desk: Desk, name: str) ->
     assert helped.code == 0
     assert f"content-worker {name}" in helped.stdout
     assert "Example" in helped.stdout
+
+
+@pytest.mark.parametrize(("columns", "headings"), [(80, "request status topic title"), (200, None)])
+def test_on_a_terminal_the_demos_table_fits_it(desk: Desk, columns: int, headings: str | None) -> None:
+    # Given a terminal of this width
+    terminal, screen = pty.openpty()
+    termios.tcsetwinsize(screen, (50, columns))
+    # When the demo is shown on it
+    with subprocess.Popen(
+        command(["demo"]), env=desk.env, cwd=desk.folder, stdin=screen, stdout=screen
+    ) as process:
+        os.close(screen)
+        output = b""
+        # At its end a terminal that nobody holds any more is an error, and no end of a file
+        with suppress(OSError):
+            while chunk := os.read(terminal, 65536):
+                output += chunk
+    os.close(terminal)
+    # Then no line of the table is longer, or goes on on the next one
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", output.decode()).splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("request"))
+    table = lines[start : start + 16]
+    assert max(map(len, table)) <= columns
+    assert [line.split()[0] for line in table[1:]] == [*sorted(line.split()[0] for line in table[1:])]
+    assert table[0].split() == (headings or "request status mode topic interest title cost age").split()
+    assert process.returncode == 0

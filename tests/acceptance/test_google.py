@@ -273,6 +273,19 @@ def test_a_queue_that_cannot_be_reached_ends_the_run_with_75(cloud: Callable[...
     assert "Traceback" not in ran.everything
 
 
+def test_no_proxy_comes_between_the_worker_and_emulators(cloud: Callable[..., Cloud]) -> None:
+    # Given a shell whose proxy leads nowhere
+    project = cloud(provision=False)
+    names = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
+    proxies = {spelt: "http://127.0.0.1:9" for name in names for spelt in (name, name.upper())}
+    # When a question is published and answered
+    assert project("provision", **proxies).code == 0
+    assert project("publish", "why is the sky blue", "--request-id", "q-1", **proxies).code == 0
+    assert project("run", **proxies).code == 0
+    # Then a model answered it
+    assert json.loads(project("results", "q-1", "--json", **proxies).stdout)["mode"] == "live"
+
+
 def test_sigterm_in_the_middle_gives_unfinished_work_back_and_the_next_run_finishes_it(
     cloud: Callable[..., Cloud],
 ) -> None:

@@ -55,6 +55,24 @@ def test_bytes_and_attributes_arrive_unchanged(queues: Queues) -> None:
     queues.run(scenario)
 
 
+def test_the_ordering_key_arrives_whatever_it_is_published_with(queues: Queues) -> None:
+    async def scenario() -> None:
+        # Given messages of two classes, and one of none, published together
+        keys = ["class-7", "class-7", "class-ü", "", "class-7"]
+        messages = [Message(data=str(n).encode(), ordering_key=key) for n, key in enumerate(keys)]
+        queue = await filled(queues, *messages)
+
+        # When
+        deliveries = await pull_all(queue, 5)
+
+        # Then
+        assert {delivery.data: delivery.ordering_key for delivery in deliveries} == {
+            message.data: message.ordering_key for message in messages
+        }
+
+    queues.run(scenario)
+
+
 def test_ids_come_back_in_the_order_of_the_messages(queues: Queues) -> None:
     async def scenario() -> None:
         # Given

@@ -14,7 +14,7 @@ from services.embedded import Database
 from services.errors import ConfigurationError, QueueUnavailable
 from services.messaging.port import Message
 from services.messaging.sqlite import ACK_DEADLINE_SECONDS, MAX_DELIVERY_ATTEMPTS, SqliteQueue
-from services.messaging.sqlite_tables import SCHEMA
+from services.messaging.sqlite_tables import SCHEMA, open_queue
 from tests.contract.queues import TOPIC, SqliteQueues
 
 PROCESSES = 4
@@ -152,6 +152,39 @@ async def drain():
 
 asyncio.run(drain())
 """
+
+
+BEFORE_ORDERING_KEYS = """
+CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, subscription TEXT NOT NULL, message_id TEXT NOT NULL,
+    data BLOB NOT NULL, attributes TEXT NOT NULL, publish_time TEXT NOT NULL, available_at TEXT NOT NULL,
+    attempt INTEGER NOT NULL DEFAULT 0);
+INSERT INTO messages VALUES (1, 'content-requests-worker', 'm-1', 'old', '{}',
+    '2026-01-01T00:00:00.000000+00:00', '2026-01-01T00:00:00.000000+00:00', 0);
+"""
+
+
+def test_a_file_from_before_ordering_keys_is_taken_over_by_all_who_open_it_at_once(
+    database_path: Path,
+) -> None:
+    # Given a file of an earlier version with a message in it
+    database_path.parent.mkdir()
+    with closing(sqlite3.connect(database_path)) as connection:
+        connection.executescript(BEFORE_ORDERING_KEYS)
+
+    async def scenario() -> None:
+        # When several open it at the same moment
+        openers = [open_queue(database_path) for _ in range(8)]
+        found = await asyncio.gather(*(one.run(_messages) for one in openers))
+        for one in openers:
+            await one.close()
+        # Then all of them see the message, which has no key
+        assert found == [[("m-1", "")]] * 8
+
+    asyncio.run(scenario())
+
+
+def _messages(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    return [tuple(row) for row in connection.execute("SELECT message_id, ordering_key FROM messages")]
 
 
 def test_processes_that_share_the_file_share_the_work(queues: SqliteQueues) -> None:

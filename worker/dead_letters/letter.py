@@ -21,7 +21,7 @@ def dead_letter(
     request_id: str | None,
     now: datetime,
 ) -> Message:
-    """The original bytes and attributes, with the reason beside them: what failed, how often, and what it cost."""
+    """The original message with the reason beside it: what failed, how often, and what it cost."""
     original = dict(list(delivery.attributes.items())[:_MAX_ORIGINAL_ATTRIBUTES])
     reason = {
         "error_kind": failure.kind,
@@ -36,7 +36,7 @@ def dead_letter(
     }
     if request_id is not None:
         reason["request_id"] = request_id
-    return Message(data=delivery.data, attributes={**original, **reason})
+    return Message(data=delivery.data, attributes={**original, **reason}, ordering_key=delivery.ordering_key)
 
 
 def _shortened(text: str) -> str:

@@ -15,6 +15,8 @@ def record_of(delivery: Delivery) -> dict[str, Any]:
         "publish_time": delivery.publish_time.isoformat(),
         "attributes": dict(sorted(delivery.attributes.items())),
     }
+    if delivery.ordering_key:
+        record["ordering_key"] = delivery.ordering_key
     try:
         return {**record, "body": delivery.data.decode()}
     except UnicodeDecodeError:

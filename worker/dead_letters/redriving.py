@@ -101,7 +101,7 @@ def plan(letter: Letter, *, changes: Mapping[str, Any]) -> Redrive:
 
 
 def message_of(redrive: Redrive, *, now: datetime) -> Message:
-    """The message to publish: its own attributes, and where it comes from in place of the reason why it failed."""
+    """The message to publish: its own, and where it comes from in place of the reason why it failed."""
     letter = redrive.letter
     attributes = letter.newest.attributes
     own = {
@@ -116,7 +116,11 @@ def message_of(redrive: Redrive, *, now: datetime) -> Message:
         "redriven_at": now.isoformat(),
     }
     # The lineage stands first: of a message with very many attributes a dead letter keeps the first ones.
-    return Message(data=redrive.data, attributes={**lineage, **own, **lineage})
+    return Message(
+        data=redrive.data,
+        attributes={**lineage, **own, **lineage},
+        ordering_key=letter.newest.ordering_key,
+    )
 
 
 class Redriver:

@@ -9,26 +9,37 @@ from pydantic_core import from_json
 
 from worker.dead_letters.groups import Group, Letter
 from worker.dead_letters.redriving import Redrive
-from worker.drawing import console, printable, show, to_json
+from worker.drawing import printable, show, to_json
+from worker.tables import Column, print_table
 
 ROWS = 50
 """How many messages a table lists before it says how many more there are."""
 
 
+GROUP_COLUMNS = (
+    Column(heading="fingerprint"),
+    Column(heading="count"),
+    Column(heading="first seen", weight=2),
+    Column(heading="last seen", weight=5),
+    Column(heading="stage", weight=1),
+    Column(heading="kind", least=8, wanted=20),
+    Column(heading="attempts", weight=3),
+    Column(heading="spent", weight=4),
+    Column(heading="cause", least=20, wanted=40),
+)
+
+REDRIVE_COLUMNS = (
+    Column(heading="message"),
+    Column(heading="request", weight=3, least=10, wanted=20),
+    Column(heading="fingerprint", weight=2),
+    Column(heading="redriven before", weight=1),
+    Column(heading="what", least=20, wanted=20),
+)
+
+
 def print_groups(groups: Iterable[Group]) -> None:
     """A table with a row for each cause; times are UTC."""
-    headings = (
-        "fingerprint",
-        "count",
-        "first seen",
-        "last seen",
-        "stage",
-        "kind",
-        "attempts",
-        "spent",
-        "cause",
-    )
-    rows = (
+    rows = [
         (
             group.cause.fingerprint,
             str(len(group.letters)),
@@ -41,13 +52,13 @@ def print_groups(groups: Iterable[Group]) -> None:
             group.cause.text,
         )
         for group in groups
-    )
-    _print_table(headings, rows)
+    ]
+    print_table(GROUP_COLUMNS, rows)
 
 
 def print_redrives(redrives: Sequence[Redrive]) -> None:
     """A table of what is to be done with each message; of many only the first."""
-    rows = (
+    rows = [
         (
             redrive.letter.source_message_id,
             redrive.letter.request_id or "",
@@ -56,8 +67,8 @@ def print_redrives(redrives: Sequence[Redrive]) -> None:
             f"leave: {redrive.obstacle}" if redrive.obstacle else "redrive",
         )
         for redrive in redrives[:ROWS]
-    )
-    _print_table(("message", "request", "fingerprint", "redriven before", "what"), rows)
+    ]
+    print_table(REDRIVE_COLUMNS, rows)
     if len(redrives) > ROWS:
         show(f"and {len(redrives) - ROWS} more; --json lists all")
 
@@ -105,15 +116,3 @@ def _spent(group: Group) -> str:
 def _short(moment: datetime) -> str:
     # Without the year: no subscription keeps messages for longer than 31 days.
     return f"{moment:%m-%d %H:%M}"
-
-
-def _print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("fingerprint", "count"))
-    for row in rows:
-        table.add_row(*(escape(printable(cell, kept="")) for cell in row))
-    console().print(table)

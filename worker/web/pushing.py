@@ -15,7 +15,7 @@ from http import HTTPStatus
 import structlog
 
 from services.content.failures import BUG, place_of
-from services.errors import ConfigurationError, ContentWorkerError
+from services.errors import ConfigurationError, ContentWorkerError, MessageDecodeError
 from services.generation.spend import Spend
 from services.messaging.port import Delivery
 from worker.handler import MessageHandler
@@ -24,7 +24,7 @@ from worker.reporting import tell_crashed, tell_late, tell_settled, tell_unsettl
 from worker.settler import Settler
 from worker.web.answers import Answer, HttpError, come_again, http_error_of
 from worker.web.calls import Call, body_of
-from worker.web.pushes import delivery_of
+from worker.web.pushes import Pushed, pushed
 
 log = structlog.get_logger()
 
@@ -81,7 +81,7 @@ class Push:
         try:
             async with asyncio.timeout(self._seconds):
                 body = await body_of(call, limit=MAX_BYTES)
-                return await self._answer(InFlight(delivery_of(call.headers, body, now=self._now())))
+                return await self._answer(pushed(call.headers, body, now=self._now()))
         except TimeoutError:
             log.warning("message.out_of_time", after_seconds=self._seconds)
             message = f"The message was not settled within {self._seconds:.0f} s."
@@ -106,11 +106,12 @@ class Push:
             except Exception as error:  # noqa: BLE001  # without renewals work would be done twice: go on, after the pause
                 log.error("leases.crashed", cause=f"{type(error).__name__} at {place_of(error)}: a bug.")
 
-    async def _answer(self, message: InFlight) -> Answer:
+    async def _answer(self, came: Pushed) -> Answer:
+        message = InFlight(came.delivery)
         message.task = asyncio.current_task()
         self._leases.keep(message)
         try:
-            return await self._settled(message)
+            return await self._settled(message, came.defect)
         except asyncio.CancelledError:
             # Cancelled for a lost claim: the new owner answers, and the redelivery is acknowledged.
             if not message.claim_lost:
@@ -131,9 +132,12 @@ class Push:
                 spend=_bill(message),
             )
 
-    async def _settled(self, message: InFlight) -> Answer:
+    async def _settled(self, message: InFlight, defect: MessageDecodeError | None) -> Answer:
         started = self._clock()
-        handled = await self._handler.handle(message)
+        if defect is None:
+            handled = await self._handler.handle(message)
+        else:
+            handled = await self._handler.refuse(message, defect)
         self._leases.drop(message)
         seconds = self._clock() - started
         comes_again_in = await self._settler.settle(message.delivery, handled)

@@ -23,6 +23,7 @@ from google.api_core import exceptions as api_exceptions
 from google.api_core.gapic_v1 import client_info, routing_header
 from google.auth.exceptions import GoogleAuthError
 
+from services.channel_options import KEEPALIVE, TO_EMULATOR
 from services.generation.port import AnswerT, Completion, ModelRef, Rejection, Task
 from services.generation.providers.vertex_channels import Channels, Metadata, OpenChannel
 from services.generation.providers.vertex_errors import explain, explain_auth
@@ -30,7 +31,6 @@ from services.generation.providers.vertex_facts import Target
 from services.generation.providers.vertex_stubs import Transport
 from services.generation.providers.vertex_token import AccessToken
 from services.generation.providers.vertex_wire import build_request, read_completion
-from services.keepalive import KEEPALIVE
 
 _MULTI_REGIONS = frozenset({"us", "eu"})
 
@@ -152,7 +152,7 @@ class VertexProvider:
 
 async def _open_authorised(token: AccessToken, endpoint: str) -> grpc.aio.Channel:
     channel: grpc.aio.Channel = Transport.create_channel(
-        f"{endpoint}:443", credentials=await token.credentials(), options=_OPTIONS
+        f"{endpoint}:443", credentials=await token.credentials(), options=(*_OWN_CONNECTION, *KEEPALIVE)
     )
     return channel
 
@@ -166,4 +166,4 @@ def _resource_name(model: str, *, project: str, location: str) -> str:
 
 
 async def _open_plaintext(endpoint: str) -> grpc.aio.Channel:
-    return grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
+    return grpc.aio.insecure_channel(endpoint, options=(*_OWN_CONNECTION, *TO_EMULATOR))

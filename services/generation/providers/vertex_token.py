@@ -10,12 +10,16 @@ from typing import Any
 
 import google.auth
 import google.auth.transport.requests
+from google.auth.exceptions import DefaultCredentialsError
 
 from services.generation.providers.vertex_stubs import Transport
 
 
 def _application_default() -> Any:
-    credentials, _ = google.auth.default(scopes=Transport.AUTH_SCOPES)
+    try:
+        credentials, _ = google.auth.default(scopes=Transport.AUTH_SCOPES)
+    except OSError as error:  # GOOGLE_APPLICATION_CREDENTIALS names a folder, or what may not be read
+        raise DefaultCredentialsError(str(error)) from error
     return credentials
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from rich.errors import MarkupError
 
 from tests.conformance.inputs.tally import Tally
-from worker.showing import print_result, print_table
+from worker.showing import print_result, print_results
 
 LOOKED_AT = 20
 """Of each batch; drawing takes longer than answering."""
@@ -37,6 +37,6 @@ def check_showing(documents: Iterable[Mapping[str, Any]], tally: Tally) -> None:
 
 def _shown(document: Mapping[str, Any]) -> str:
     with redirect_stdout(io.StringIO()) as out:
-        print_table([document])
+        print_results([document])
         print_result(document)
     return out.getvalue()

@@ -10,11 +10,11 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
+from services.channel_options import KEEPALIVE
 from services.errors import ModelUnavailable
 from services.generation.providers.vertex import VertexProvider
 from services.generation.providers.vertex_channels import SILENT_SECONDS, Channels
 from services.generation.providers.vertex_wire import build_request
-from services.keepalive import KEEPALIVE
 from tests.emulators.silent_proxy import SilentProxy
 from tests.emulators.vertex import VertexEmulator
 from tests.unit.generation.doubles import BEST, Clock, lesson_task

@@ -8,8 +8,8 @@ from google.api_core import exceptions
 from google.auth.exceptions import RefreshError
 from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
 
+from services.channel_options import KEEPALIVE, TO_EMULATOR
 from services.errors import ConfigurationError, PermanentError, QueueUnavailable
-from services.keepalive import KEEPALIVE
 from services.messaging.port import Message
 from services.messaging.pubsub import ACK_ATTEMPTS, PubSubPublisher, PubSubQueue, publish_batches
 from services.messaging.pubsub_calls import publisher_client, subscriber_client, subscription_of, translated
@@ -223,7 +223,20 @@ def test_connections_to_an_emulator_are_kept_alive_like_those_to_the_service(
 
     # When a client is made
     asyncio.run(run())
-    # Then its channel pings, and takes answers of any size
+    # Then its channel pings, takes answers of any size, and knows no proxy
     ((target, options),) = opened
     assert target == "127.0.0.1:9"
-    assert options == {**dict(KEEPALIVE), "grpc.max_receive_message_length": -1}
+    assert options == dict(TO_EMULATOR)
+    assert dict(KEEPALIVE).items() <= options.items()
+    assert options["grpc.enable_http_proxy"] == 0
+
+
+def test_a_request_holds_messages_of_one_ordering_key_in_their_order() -> None:
+    messages = [Message(data=b"q", ordering_key=key) for key in ("a", "a", "b", "", "", "a")]
+    batches = list(publish_batches(messages))
+    assert [[message.ordering_key for message in batch] for batch in batches] == [
+        ["a", "a"],
+        ["b"],
+        ["", ""],
+        ["a"],
+    ]

@@ -6,8 +6,8 @@ import pytest
 from google.api_core import exceptions
 from google.auth.exceptions import RefreshError
 
+from services.channel_options import KEEPALIVE
 from services.errors import ConfigurationError, PermanentError, StoreUnavailable
-from services.keepalive import KEEPALIVE
 from services.storage.firestore_calls import ATTEMPTS, Firestore
 from tests.unit.google_errors import denied
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,6 +105,11 @@ def test_a_message_is_sent_with_its_own_bytes_and_attributes_and_its_lineage_in_
         "first_message_id": "m-1",
         "redriven_at": NOON.isoformat(),
     }
+
+
+def test_a_message_is_sent_with_its_own_ordering_key() -> None:
+    source = letter(replace(dead(1), ordering_key="class-7"))
+    assert message_of(plan(source, changes={}), now=NOON).ordering_key == "class-7"
 
 
 def test_every_redrive_adds_to_the_lineage_and_the_first_message_is_remembered() -> None:

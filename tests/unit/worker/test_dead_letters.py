@@ -38,6 +38,11 @@ def test_the_original_bytes_and_attributes_travel_with_the_reason() -> None:
     }
 
 
+def test_the_ordering_key_travels_along() -> None:
+    assert letter_of(delivery(ordering_key="class-7")).ordering_key == "class-7"
+    assert letter_of(delivery()).ordering_key == ""
+
+
 def test_the_request_id_is_an_attribute_where_it_could_be_read() -> None:
     letter = letter_of(delivery(), request_id="r-1")
     assert letter.attributes["request_id"] == "r-1"

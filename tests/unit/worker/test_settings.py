@@ -1,5 +1,6 @@
 """Settings come from the environment; a bad one is named with its rule."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,69 @@ def test_a_student_key_that_could_be_guessed_is_refused_and_not_quoted(key: str)
     with pytest.raises(ConfigurationError, match=r"WORKER_STUDENT_KEY.*16 characters") as caught:
         load_settings(worker_student_key=key)
     assert "fifteen" not in str(caught.value)
+
+
+HOSTS = ["PUBSUB_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "VERTEX_EMULATOR_HOST"]
+
+
+@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize(
+    "host", ["localhost:8085", "127.0.0.1:1", "[::1]:8085", "pubsub-emulator.test:65535"]
+)
+def test_the_host_of_an_emulator_is_a_host_and_a_port(
+    monkeypatch: pytest.MonkeyPatch, name: str, host: str
+) -> None:
+    monkeypatch.setenv(name, host)
+    assert getattr(load_settings(), name.lower()) == host
+
+
+@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://localhost:8085",
+        "HTTPS://localhost:8085/",
+        "localhost:8085/",
+        "localhost:8085/v1/projects",
+        " localhost:8085 ",
+        '"localhost:8085"',
+        "'http://localhost:8085'",
+        "localhost:8085\n",
+        "grpc://localhost:8085",
+    ],
+)
+def test_a_host_with_more_around_it_is_refused_with_its_right_spelling(
+    monkeypatch: pytest.MonkeyPatch, name: str, host: str
+) -> None:
+    monkeypatch.setenv(name, host)
+    with pytest.raises(ConfigurationError, match=f"{name}: it must be host:port.* write localhost:8085"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        ":8085",
+        "localhost:",
+        "localhost:0",
+        "localhost:65536",
+        "::1:80",
+        " ",
+        "http://me:secret@host:1",
+        "a b:1",
+    ],
+)
+def test_a_host_that_cannot_be_made_out_is_refused_by_an_example(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("VERTEX_EMULATOR_HOST", host)
+    with pytest.raises(ConfigurationError, match=r"as in localhost:8085") as refused:
+        load_settings()
+    assert "secret" not in str(refused.value)
+
+
+def test_an_empty_host_is_none_for_googles_libraries_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "")
+    assert load_settings().firestore_emulator_host is None
+    assert "FIRESTORE_EMULATOR_HOST" not in os.environ

@@ -2,16 +2,23 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from services.messaging.port import Delivery
 from tests.builders import NOON, message_bytes
-from worker.web.pushes import delivery_of
+from worker.web.pushes import pushed
 
 DATA = message_bytes()
 PUBLISHED = datetime(2026, 11, 20, 11, 59, 58, 123456, tzinfo=UTC)
+
+
+def delivery_of(headers: Mapping[str, str], body: bytes, *, now: datetime) -> Delivery:
+    """The delivery of a push, whatever is wrong with it."""
+    return pushed(headers, body, now=now).delivery
 
 
 def wrapped(data: object = base64.b64encode(DATA).decode(), **changes: Any) -> dict[str, Any]:
@@ -152,3 +159,74 @@ def test_attributes_that_are_no_strings_are_left_out() -> None:
 def test_an_id_that_is_no_string_is_none_and_never_quoted(odd: object) -> None:
     body = as_json(wrapped(messageId=odd, message_id=odd))
     assert delivery_of({}, body, now=NOON).message_id.startswith("body-")
+
+
+OWN_FIELDS = {
+    "request_id": "q-1",
+    "student_id": "s",
+    "student_query": "why is the sky blue",
+    "grade_level": 6,
+}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"message": {"data": "aGVsbG8="}},
+        {"message": {"data": "*** no base64 ***"}},
+        {"message": {"attributes": {}, "messageId": "7"}, "subscription": "premium"},
+        {"message": "a text"},
+    ],
+)
+@pytest.mark.parametrize("fields", [OWN_FIELDS, {"student_query": "why is the sky blue"}])
+def test_a_question_may_have_fields_that_a_wrapper_has(extra: dict[str, Any], fields: dict[str, Any]) -> None:
+    body = as_json({**fields, **extra})
+    came = pushed({"content-type": "application/json"}, body, now=NOON)
+    assert (came.delivery.data, came.defect) == (body, None)
+
+
+BYTES = bytes(range(250, 256)) + b"?>?>a"
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        base64.b64encode(BYTES).decode(),
+        base64.urlsafe_b64encode(BYTES).decode(),
+        base64.b64encode(BYTES).decode().rstrip("="),
+        base64.urlsafe_b64encode(BYTES).decode().rstrip("="),
+    ],
+)
+def test_base64_is_read_in_either_alphabet_with_or_without_padding(encoded: str) -> None:
+    came = pushed({}, as_json(wrapped(data=encoded)), now=NOON)
+    assert (came.delivery.data, came.defect) == (BYTES, None)
+
+
+@pytest.mark.parametrize(
+    "data", ["*** no base64 ***", "aGVsbG8=x", "Q", "aGVs bG8=", "aGVsbG8=\n", "é", 17, ["aGVsbG8="]]
+)
+def test_what_is_not_base64_is_called_that_and_keeps_its_metadata(data: object) -> None:
+    body = as_json(wrapped(data=data))
+    came = pushed({}, body, now=NOON)
+    assert came.defect is not None
+    assert (came.defect.kind, came.delivery.data, came.delivery.message_id) == ("not_base64", body, "m-7")
+    assert "message.data" in came.defect.message
+    assert str(data) not in came.defect.message
+
+
+def test_an_event_whose_base64_is_broken_is_called_that() -> None:
+    body = as_json(event(data_base64="***"))
+    came = pushed({"content-type": "application/cloudevents+json"}, body, now=NOON)
+    assert came.defect is not None
+    assert (came.defect.kind, came.delivery.data) == ("not_base64", body)
+
+
+@pytest.mark.parametrize("name", ["orderingKey", "ordering_key"])
+def test_the_ordering_key_comes_along(name: str) -> None:
+    assert delivery_of({}, as_json(wrapped(**{name: "class-7"})), now=NOON).ordering_key == "class-7"
+    assert delivery_of({}, as_json(wrapped(**{name: 7})), now=NOON).ordering_key == ""
+
+
+def test_the_ordering_key_of_an_unwrapped_message_is_a_header() -> None:
+    headers = {"x-goog-pubsub-message-id": "m-8", "x-goog-pubsub-ordering-key": "class-7"}
+    assert delivery_of(headers, DATA, now=NOON).ordering_key == "class-7"

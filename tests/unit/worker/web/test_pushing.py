@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.content.failures import failure
-from services.errors import ConfigurationError, QueueUnavailable
+from services.errors import ConfigurationError, MessageDecodeError, QueueUnavailable
 from services.messaging.port import Message
 from tests.builders import NOON, message_bytes
 from tests.unit.worker.web.calling import call
@@ -28,6 +28,11 @@ class Handler:
 
     def __init__(self, work: Work) -> None:
         self.handle = work
+        self.refused: list[MessageDecodeError] = []
+
+    async def refuse(self, message: InFlight, error: MessageDecodeError) -> Handled:
+        self.refused.append(error)
+        return await self.handle(message)
 
 
 class Publisher:
@@ -42,12 +47,14 @@ class Publisher:
         return ["m"] * len(messages)
 
 
-def push(work: Work, *, publisher: Publisher | None = None, **changes: Any) -> Push:
+def push(
+    work: Work, *, publisher: Publisher | None = None, handler: Handler | None = None, **changes: Any
+) -> Push:
     queue = PushedQueue()
     settler = Settler(queue=queue, publisher=publisher or Publisher(), dead_letter_topic="dead")
     leases = LeaseKeeper(queue, lease_seconds=60)
     parts = {"concurrency": 2, "seconds": 60.0, "clock": lambda: 0.0, "now": lambda: NOON, **changes}
-    return Push(handler=Handler(work), settler=settler, leases=leases, **parts)  # type: ignore[arg-type]
+    return Push(handler=handler or Handler(work), settler=settler, leases=leases, **parts)  # type: ignore[arg-type]
 
 
 def handled(action: Action, **changes: Any) -> Work:
@@ -167,3 +174,15 @@ def test_claims_are_kept_alive_although_a_renewal_has_crashed() -> None:
     with capture_logs() as logs:
         asyncio.run(run())
     assert [line["event"] for line in logs] == ["leases.crashed"]
+
+
+def test_a_push_that_is_not_base64_is_a_dead_letter_with_that_reason_and_its_own_bytes() -> None:
+    # Given
+    work, publisher = handled(Action.DEAD_LETTER, dead_letter=LETTER), Publisher()
+    handler = Handler(work)
+    body = b'{"message": {"data": "***", "messageId": "m-1"}, "subscription": "s"}'
+    # When
+    answered = asyncio.run(push(work, publisher=publisher, handler=handler)(call(body)))
+    # Then
+    assert (answered.status, publisher.published) == (204, [LETTER])
+    assert [error.kind for error in handler.refused] == ["not_base64"]

@@ -1,4 +1,4 @@
-"""What keeps a gRPC connection from dying unnoticed."""
+"""How gRPC connections are made: none dies unnoticed, and none to an emulator is led astray."""
 
 KEEPALIVE = (
     ("grpc.keepalive_time_ms", 30_000),
@@ -13,4 +13,16 @@ Without them a connection that a NAT or a load balancer has forgotten is used fo
 servers count as abuse; and they are not held back after two without data, which is what a call that waits looks like
 (https://github.com/grpc/grpc/blob/master/doc/keepalive.md). gRPC also pings to measure the bandwidth, and sends no
 other ping until that one is answered; without a limit of its own it gives it a minute (seen with grpcio 1.85).
+"""
+
+TO_EMULATOR = (
+    *KEEPALIVE,
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+)
+"""Options of a channel to an emulator, which Google's clients would make without most of them.
+
+It is kept alive like a channel to the service and takes messages of any size as that one does: with the 4 MiB that are
+usual, one large message would fail every pull that it is in. And it never goes by the proxy that `http_proxy` may name.
 """
