@@ -83,6 +83,20 @@ def test_an_empty_answer_is_not_shown_again_because_empty_parts_are_refused() ->
     assert [turn["role"] for turn in contents] == ["user", "user"]
 
 
+def test_an_answer_that_runs_on_is_not_shown_again_and_a_very_long_one_not_whole() -> None:
+    # Given an answer that is stuck in a loop, and one of 60,000 characters
+    loop = Rejection(text='{"title": "' + "light " * 5000, problems=["No JSON object."])
+    long = Rejection(
+        text=" ".join(f"{number}-{number**3}" for number in range(6000)), problems=["No JSON object."]
+    )
+    # When requests are built
+    stuck, shortened = (request_of(rejection=rejection)["contents"] for rejection in (loop, long))
+    # Then the model is only told what was wrong, or sees head and tail
+    assert [turn["role"] for turn in stuck] == ["user", "user"]
+    assert [turn["role"] for turn in shortened] == ["user", "model", "user"]
+    assert len(shortened[1]["parts"][0]["text"]) < 10_000
+
+
 def test_what_is_cached_of_a_request_is_not_changed_by_using_it() -> None:
     # Given a request that was built with its own prompt and a rejection
     request_of(prompt="First.", rejection=Rejection(text="x", problems=["y"]))

@@ -136,7 +136,7 @@ def test_work_that_a_shutdown_cuts_short_is_billed(monkeypatch: pytest.MonkeyPat
 
     async def scenario() -> None:
         # Given two messages in work, one of which has paid
-        began = []
+        began: list[InFlight] = []
 
         async def work(message: InFlight) -> Handled:
             if not began:
