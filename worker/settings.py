@@ -98,6 +98,12 @@ class Settings(BaseSettings):
     worker_message_timeout_seconds: float = Field(
         300.0, gt=0, le=3600, description="Seconds after which a message asks no model any more."
     )
+    worker_message_cost_limit_usd: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="US dollars that one message may take in all; default ten times the usual price of its length.",
+    )
     worker_models: str = Field(
         DEFAULT_LADDER,
         description="The ladder, best first: `provider:model[@location]`, separated by commas.",

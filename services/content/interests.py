@@ -5,6 +5,7 @@ from services.content.models import ContentRequest, InterestMatch
 from services.content.offline.interest import match_interest_offline
 from services.content.prompts import PROMPT_VERSION, instructions, render, tidied
 from services.content.safety import mask_contacts
+from services.content.tokens import most_output_tokens
 from services.generation.port import Task
 
 
@@ -27,7 +28,7 @@ def interest_task(
             }
         ),
         answer_type=InterestMatch,
-        max_output_tokens=4096,
+        max_output_tokens=most_output_tokens("interest", request),
         offline=lambda: match_interest_offline(
             interests, question=question, topic=likely_topic, catalog=catalog
         ),

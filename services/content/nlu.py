@@ -7,6 +7,7 @@ from services.content.catalog.search import Candidate
 from services.content.models import ContentRequest, NluResult, Status, Understanding
 from services.content.offline.understand import understand_offline
 from services.content.prompts import PROMPT_VERSION, instructions, render, tidied
+from services.content.tokens import most_output_tokens
 from services.generation.port import Task
 
 _STATUS: dict[str, Status] = {
@@ -38,7 +39,7 @@ def understanding_task(
             }
         ),
         answer_type=Understanding,
-        max_output_tokens=4096,
+        max_output_tokens=most_output_tokens("nlu", request),
         offline=lambda: understand_offline(question, grade_level=request.grade_level, candidates=candidates),
         check=lambda answer: _problems(answer, offered),
     )

@@ -8,6 +8,7 @@ from services.content.models import ContentRequest, InterestMatch, NluResult, Sc
 from services.content.offline.script import write_script_offline
 from services.content.prompts import PROMPT_VERSION, instructions, render
 from services.content.quality import script_problems, target_words
+from services.content.tokens import most_output_tokens
 from services.generation.port import Task
 
 
@@ -45,7 +46,7 @@ def script_task(
             }
         ),
         answer_type=ScriptDraft,
-        max_output_tokens=16384,
+        max_output_tokens=most_output_tokens("script", request),
         offline=lambda: write_script_offline(
             topic=topic,
             topic_name=nlu.topic_name,

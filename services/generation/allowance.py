@@ -1,8 +1,10 @@
-"""What one message may take in all: calls and seconds, over its stages, their rungs, retries and re-asks."""
+"""What one message may take in all: calls, seconds and US dollars, over its stages, rungs, retries and re-asks."""
 
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
 
 from services.errors import ContentWorkerError
 from services.generation.spend import Spend
@@ -17,7 +19,7 @@ class AllowanceSpent(ContentWorkerError):  # noqa: N818  # named after a state, 
     def __init__(self, what: str) -> None:
         super().__init__(
             f"The message has used up its {what}; "
-            "WORKER_MESSAGE_CALL_LIMIT and WORKER_MESSAGE_TIMEOUT_SECONDS bound them."
+            "WORKER_MESSAGE_CALL_LIMIT, WORKER_MESSAGE_TIMEOUT_SECONDS and WORKER_MESSAGE_COST_LIMIT_USD bound them."
         )
 
 
@@ -29,9 +31,15 @@ async def no_guard() -> None:
     """Lets every call pass."""
 
 
+def no_limit() -> float | None:
+    """No bound in dollars."""
+    return None
+
+
 class Allowance:
     """Runs down as calls are made. Without bounds it only adds up what a message has taken.
 
+    `max_usd` is asked once, before the first call to a model; None is no bound. Calls of unknown price do not count.
     `seconds` count from its making. `spend` is everything that was spent, also on calls that brought nothing: what a
     message cost is told by it and by nothing else. `guard` is asked before every call.
     """
@@ -42,6 +50,7 @@ class Allowance:
         guard: Guard = no_guard,
         max_calls: int | None = None,
         seconds: float = math.inf,
+        max_usd: Callable[[], float | None] = no_limit,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.guard = guard
@@ -49,6 +58,9 @@ class Allowance:
         self._seconds = seconds
         self._clock = clock
         self._ends_at = clock() + seconds
+        self._find_max_usd = max_usd
+        self._reserved_usd = 0.0
+        self._fell_short = False
         self.spend = Spend()
         self._tell_late: Callable[[Spend], None] | None = None
 
@@ -63,9 +75,39 @@ class Allowance:
         return max(0.0, self._ends_at - self._clock())
 
     @property
+    def usd_left(self) -> float:
+        """US dollars that a further call may cost, those under way at their highest; infinite without a bound."""
+        return max(0.0, self._max_usd - self.spend.least_usd - self._reserved_usd)
+
+    @cached_property
+    def _max_usd(self) -> float:
+        found = self._find_max_usd()
+        return math.inf if found is None else found
+
+    @contextmanager
+    def reserved(self, usd: float) -> Iterator[None]:
+        """Keep these dollars for a call: stages that run side by side must not both have them."""
+        self._reserved_usd += usd
+        try:
+            yield
+        finally:
+            self._reserved_usd -= usd
+
+    @property
     def is_spent(self) -> bool:
         """Whether no call may be made any more."""
-        return self.calls_left == 0 or self.seconds_left == 0
+        # Without a call there is no need of a price list, which takes its time to load.
+        has_paid = self.spend.least_usd > 0
+        return (
+            self.calls_left == 0
+            or self.seconds_left == 0
+            or (has_paid and self.spend.least_usd >= self._max_usd)
+        )
+
+    @property
+    def fell_short(self) -> bool:
+        """Whether a call was not made, or may not be made any more, that a larger allowance would have had."""
+        return self._fell_short or self.is_spent
 
     def add(self, spend: Spend) -> None:
         """Take in what was spent."""
@@ -85,7 +127,11 @@ class Allowance:
         return self.spend
 
     def spent(self) -> AllowanceSpent:
-        """The error that says which bound is reached."""
-        return AllowanceSpent(
-            f"{self._max_calls} calls" if self.calls_left == 0 else f"{self._seconds:g} seconds"
-        )
+        """The error that says which bound is reached; for dollars also when what is left is too little for a call."""
+        self._fell_short = True
+        if self.calls_left == 0:
+            return AllowanceSpent(f"{self._max_calls} calls")
+        if self.seconds_left == 0:
+            return AllowanceSpent(f"{self._seconds:g} seconds")
+        left = f", but for ${self.usd_left:.4f}" if self.usd_left else ""
+        return AllowanceSpent(f"${self._max_usd:.4f}{left}")

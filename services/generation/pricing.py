@@ -6,6 +6,7 @@ budgets and reports, not for invoices.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -48,6 +49,15 @@ def price(ref: ModelRef, usage: Usage, at: datetime) -> float | None:
         + usage.output_tokens * rates.output
     )
     return listed * _uplift(ref)
+
+
+def usual_price(
+    ladders: Mapping[str, Sequence[ModelRef]], usages: Mapping[str, Usage], at: datetime
+) -> float | None:
+    """US dollars for one call a stage at the dearest rung of its ladder; None when one of them has no known price."""
+    prices = [[price(ref, usages[stage], at) for ref in ladder] for stage, ladder in ladders.items()]
+    dearest = [max((one for one in stage if one is not None), default=0.0) for stage in prices]
+    return None if any(None in stage for stage in prices) else sum(dearest)
 
 
 # Asking the list takes 0.1 ms of CPU, three times a message, so it is asked once a model and day. Models that are

@@ -11,6 +11,7 @@ import structlog
 from services.errors import ModelAnswerInvalid, ModelRejected, ModelUnavailable
 from services.generation.allowance import Allowance, AllowanceSpent
 from services.generation.answers import Misfit, read_answer
+from services.generation.means import Means, within_means
 from services.generation.port import (
     AnswerT,
     Completion,
@@ -25,6 +26,7 @@ from services.generation.port import (
 from services.generation.pricing import price as list_price
 from services.generation.refusals import Refusals, RungClosed
 from services.generation.retry import Retry, RetrySettings
+from services.generation.runaway import is_runaway, is_worth_more_room
 from services.generation.spend import Spend
 
 log = structlog.get_logger()
@@ -105,9 +107,12 @@ class Rung:
         reading = await self._read_one(task, None, tab)
         if not isinstance(reading, _Unusable):
             return reading
-        if tab.allowance.is_spent:
+        if _runs_on(task, reading):
+            raise self._unusable("a text that runs on without end", reading.misfit)
+        again = _with_more_room(task, reading.misfit)
+        if tab.allowance.is_spent or self._within_means(again, reading.rejection, tab) is None:
             raise self._unusable("an unusable answer, and no call is left to ask again", reading.misfit)
-        reading = await self._read_one(_with_more_room(task, reading.misfit), reading.rejection, tab)
+        reading = await self._read_one(again, reading.rejection, tab)
         if isinstance(reading, _Unusable):
             raise self._unusable("two unusable answers", reading.misfit)
         return reading
@@ -132,11 +137,26 @@ class Rung:
     async def _complete(self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab) -> Completion:
         # The calls of asking again come out of the same bound, but it is worth one call in any case.
         max_calls = max(1, self._retry.settings.max_calls - tab.spend.calls)
-        completion = await self._retry.run(
-            partial(self._call, task, rejection, tab), max_calls=max_calls, allowance=tab.allowance
-        )
-        tab.add(self._cost_of(completion))
+        means = self._within_means(task, rejection, tab)
+        if means is None:
+            raise tab.allowance.spent()
+        with tab.allowance.reserved(means.usd):
+            affordable = replace(task, max_output_tokens=means.max_output_tokens)
+            completion = await self._retry.run(
+                partial(self._call, affordable, rejection, tab), max_calls=max_calls, allowance=tab.allowance
+            )
+            tab.add(self._cost_of(completion))
         return completion
+
+    def _within_means(self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab) -> Means | None:
+        """What a call may take of the dollars that are left; None when that is too little for it."""
+        now = self._now()
+        return within_means(
+            task,
+            rejection,
+            left_usd=tab.allowance.usd_left,
+            price=lambda usage: self._price(self.ref, usage, now),
+        )
 
     async def _call(self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab) -> Completion:
         return await self._refusals.run(
@@ -181,6 +201,14 @@ class Rung:
 
 def _failure(error: ModelUnavailable | ModelRejected | ModelAnswerInvalid | AllowanceSpent) -> RungFailure:
     return RungFailure(kind=error.kind, code=error.code, message=str(error))
+
+
+def _runs_on(task: Task[AnswerT], reading: _Unusable) -> bool:
+    """Whether the text would end no better another time: the next rung is asked, and this one not again."""
+    text, kind = reading.rejection.text, reading.misfit.kind
+    if kind == "truncated":
+        return not is_worth_more_room(text, limit=task.max_output_tokens)
+    return kind == "invalid_json" and is_runaway(text)
 
 
 def _with_more_room(task: Task[AnswerT], misfit: Misfit) -> Task[AnswerT]:

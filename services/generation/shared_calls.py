@@ -76,7 +76,7 @@ class _Call:
         if answer is not None and not task.resumes and _resumed_below_the_top(answer.provenance):
             return False
         no_model_answered = answer is None or answer.provenance.mode == "mock"
-        if no_model_answered and self._task.allowance.is_spent and not task.allowance.is_spent:
+        if no_model_answered and self._task.allowance.fell_short and not task.allowance.is_spent:
             return False
         return answer is None or answer.data is None or not task.check(answer.data)
 

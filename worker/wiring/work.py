@@ -15,10 +15,13 @@ from services.content.catalog import load_catalog
 from services.content.catalog.search import TopicSearch
 from services.content.fulfilment import Fulfilment
 from services.content.healing import Healing
+from services.content.models import ContentRequest
 from services.content.pipeline import ContentPipeline
 from services.content.results import ResultPolicy
+from services.content.tokens import usual_usage
 from services.generation.allowance import Allowance, Guard
 from services.generation.port import LanguageModel
+from services.generation.pricing import usual_price
 from services.generation.probe import probe
 from services.generation.recall import Recall
 from services.messaging.port import MessageQueue
@@ -36,6 +39,9 @@ log = structlog.get_logger()
 
 HEALING_GRACE = timedelta(minutes=1)
 """How much longer than its message's allowance a debt stays claimed: calls under way may end, and the store answer."""
+
+COST_LIMIT_FACTOR = 10
+"""Without a bound of its own a message may cost so many times the usual price of its length."""
 
 
 @asynccontextmanager
@@ -57,7 +63,7 @@ async def healer(
             policy=result_policy(settings, student_key=b""),  # results keep the reference they have
             owner=_owner(),
             claim_lifetime=timedelta(seconds=settings.worker_message_timeout_seconds) + HEALING_GRACE,
-            allowance=lambda _request, guard: _allowance(settings, guard),
+            allowance=lambda request, guard: _allowance(settings, request, guard),
             now=_utc_now,
         )
         yield healing, lambda: probe(chain.from_iterable(rungs.values()))
@@ -73,7 +79,7 @@ def message_handler(
         policy=result_policy(settings, student_key=student_key(settings)),
         owner=_owner(),
         claim_lifetime=timedelta(seconds=settings.worker_lease_seconds),
-        allowance=lambda _request, guard: _allowance(settings, guard),
+        allowance=lambda request, guard: _allowance(settings, request, guard),
         patience=patience,
         now=_utc_now,
     )
@@ -128,12 +134,21 @@ def _pipeline(model: LanguageModel) -> ContentPipeline:
     return ContentPipeline(model=model, catalog=catalog, search=TopicSearch(catalog))
 
 
-def _allowance(settings: Settings, guard: Guard) -> Allowance:
+def _allowance(settings: Settings, request: ContentRequest, guard: Guard) -> Allowance:
     return Allowance(
         guard=guard,
         max_calls=settings.worker_message_call_limit,
         seconds=settings.worker_message_timeout_seconds,
+        max_usd=lambda: _cost_limit_usd(settings, request),
     )
+
+
+def _cost_limit_usd(settings: Settings, request: ContentRequest) -> float | None:
+    """What the message may cost in all; None when a model of its ladders has no known price, or none has any."""
+    if settings.worker_message_cost_limit_usd is not None:
+        return settings.worker_message_cost_limit_usd
+    usual = usual_price(ladders_of(settings), usual_usage(request), _utc_now())
+    return COST_LIMIT_FACTOR * usual if usual else None
 
 
 def student_key(settings: Settings) -> bytes:

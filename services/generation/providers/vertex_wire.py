@@ -20,6 +20,7 @@ from services.generation.providers.vertex_stubs import (
     HarmCategory,
     SafetySetting,
 )
+from services.generation.runaway import shown_again
 
 Request: Any = GenerateContentRequest.pb()
 Response: Any = GenerateContentResponse.pb()
@@ -47,12 +48,13 @@ _CATEGORIES = (
 def build_request(model_path: str, task: Task[AnswerT], rejection: Rejection | None) -> Any:
     """The request for one call; asking again shows the model its own answer and what is wrong with it."""
     request = Request()
-    request.CopyFrom(_constant_part(model_path, task.instructions, task.answer_type, task.max_output_tokens))
+    request.CopyFrom(_constant_part(model_path, task.instructions, task.answer_type))
+    request.generation_config.max_output_tokens = task.max_output_tokens
     _add_turn(request, "user", task.prompt)
     if rejection is not None:
         # The API refuses empty parts, and a conversation that ends with the model's turn.
-        if rejection.text.strip():
-            _add_turn(request, "model", rejection.text)
+        if (shown := shown_again(rejection.text)).strip():
+            _add_turn(request, "model", shown)
         _add_turn(request, "user", _complaint(rejection))
     return request
 
@@ -78,17 +80,14 @@ def read_completion(response: Any) -> Completion:
     return Completion(text=text, finish=finish, usage=usage)
 
 
-# 64 is more than stages times models times limits; what differs for each message is not part of the key.
+# 64 is more than stages times models; what differs for each message is not part of the key.
 @lru_cache(maxsize=64)
-def _constant_part(
-    model_path: str, instructions: str, answer_type: type[BaseModel], max_output_tokens: int
-) -> Any:
+def _constant_part(model_path: str, instructions: str, answer_type: type[BaseModel]) -> Any:
     request = Request(model=model_path)
     request.system_instruction.parts.add(text=instructions)
     # No temperature, top_p or top_k: models from gemini-3.5-flash-lite on ignore them, and later ones
     # refuse them.
     config = request.generation_config
-    config.max_output_tokens = max_output_tokens
     config.response_mime_type = "application/json"
     json_format.ParseDict(response_schema(answer_type), config.response_json_schema)
     # LOW is the least thinking that every current model accepts; 3.7, 3.8 and argon refuse MINIMAL. The 2.x models

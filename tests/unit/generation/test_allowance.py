@@ -172,7 +172,8 @@ def test_a_rung_does_not_call_on_a_spent_allowance(allowance: Allowance, what: s
     assert report.failure is not None
     assert (report.failure.kind, report.failure.code) == ("allowance_spent", None)
     assert report.failure.message == (
-        f"The message has used up its {what}; WORKER_MESSAGE_CALL_LIMIT and WORKER_MESSAGE_TIMEOUT_SECONDS bound them."
+        f"The message has used up its {what}; WORKER_MESSAGE_CALL_LIMIT, WORKER_MESSAGE_TIMEOUT_SECONDS and "
+        "WORKER_MESSAGE_COST_LIMIT_USD bound them."
     )
 
 

@@ -308,3 +308,48 @@ def test_neither_logs_nor_failures_repeat_what_was_asked_or_answered(finish: Fin
     # Then its words are nowhere
     assert MARKER not in repr((logs, report.failure))
     assert report.failure is not None
+
+
+@pytest.mark.parametrize(
+    "tail",
+    ["\n" * 3000, "light " * 600, "".join(f"{number}. light " for number in range(400)), "0." + "3" * 3000],
+)
+@pytest.mark.parametrize("finish", ["max_tokens", "stop"])
+def test_a_text_that_runs_on_is_not_asked_for_again(tail: str, finish: Finish) -> None:
+    # Given a model that is stuck, until the limit or until it ends by itself
+    endless = Completion(
+        text='{"title": "Light' + tail, finish=finish, usage=Usage(input_tokens=9, output_tokens=1000)
+    )
+    provider = ScriptedProvider(endless)
+    # When it is asked
+    with capture_logs() as logs:
+        report = ask(provider)
+    # Then one call was paid, and the next rung has its turn; the log says why
+    assert (len(provider.calls), report.spend.calls, report.spend.cost_usd) == (1, 1, 0.01)
+    assert report.failure is not None
+    assert report.failure.kind in ("truncated", "invalid_json")
+    assert "runs on without end" in logs[0]["cause"]
+
+
+def test_an_answer_that_is_much_longer_than_its_limit_is_not_given_more_room() -> None:
+    # Given a model that writes on and on, but never the same
+    words = " ".join(f"{number:x}{chr(97 + number % 26)}g of light" for number in range(2000))
+    provider = ScriptedProvider(Completion(text='{"title": "' + words, finish="max_tokens"))
+    # When it is asked
+    with capture_logs():
+        report = ask(provider)
+    # Then
+    assert len(provider.calls) == 1
+    assert report.failure is not None
+    assert report.failure.kind == "truncated"
+
+
+def test_an_answer_whose_room_thinking_took_gets_twice_the_room() -> None:
+    # Given a model that thought until its limit and wrote nothing
+    thought = Completion(text="", finish="max_tokens", usage=Usage(input_tokens=9, output_tokens=1000))
+    provider = ScriptedProvider(thought, good())
+    # When it is asked
+    report = ask(provider)
+    # Then
+    assert [call.task.max_output_tokens for call in provider.calls] == [1000, 2000]
+    assert report.data is not None

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 
+from services.content.catalog import load_catalog
 from services.generation.port import Completion, Rejection, Usage
 from services.generation.providers.vertex_wire import Response, build_request, read_completion
 from tests.unit.generation.doubles import MARKER, lesson_task
@@ -81,6 +82,19 @@ def test_an_empty_answer_is_not_shown_again_because_empty_parts_are_refused() ->
     contents = request_of(rejection=rejection)["contents"]
     # Then there is no model turn
     assert [turn["role"] for turn in contents] == ["user", "user"]
+
+
+def test_an_answer_that_runs_on_is_not_shown_again_and_a_very_long_one_not_whole() -> None:
+    # Given an answer that is stuck in a loop, and one of 60,000 characters
+    loop = Rejection(text='{"title": "' + "light " * 5000, problems=["No JSON object."])
+    prose = " ".join(fact for topic in load_catalog().topics.values() for fact in topic.key_facts)
+    long = Rejection(text=prose[:60_000], problems=["No JSON object."])
+    # When requests are built
+    stuck, shortened = (request_of(rejection=rejection)["contents"] for rejection in (loop, long))
+    # Then the model is only told what was wrong, or sees head and tail
+    assert [turn["role"] for turn in stuck] == ["user", "user"]
+    assert [turn["role"] for turn in shortened] == ["user", "model", "user"]
+    assert len(shortened[1]["parts"][0]["text"]) < 10_000
 
 
 def test_what_is_cached_of_a_request_is_not_changed_by_using_it() -> None:
