@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from structlog.testing import capture_logs
 
 from services.content.failures import failure
 from services.errors import ConfigurationError, MessageDecodeError, QueueUnavailable
+from services.generation.allowance import Allowance
+from services.generation.spend import Spend
 from services.messaging.port import Message
 from tests.builders import NOON, message_bytes
 from tests.unit.worker.web.calling import call
@@ -186,3 +189,24 @@ def test_a_push_that_is_not_base64_is_a_dead_letter_with_that_reason_and_its_own
     # Then
     assert (answered.status, publisher.published) == (204, [LETTER])
     assert [error.kind for error in handler.refused] == ["not_base64"]
+
+
+@pytest.mark.parametrize(
+    ("end", "action"),
+    [(None, "ack"), (QueueUnavailable("It did not answer."), "none"), (KeyError("a bug"), "none")],
+)
+def test_what_a_pushed_message_took_is_told_once_however_it_ends(end: Exception | None, action: str) -> None:
+    # Given work that pays
+    async def work(message: InFlight) -> Handled:
+        message.allowance = Allowance()
+        message.allowance.add(Spend(calls=1, cost_usd=0.01))
+        if end is not None:
+            raise end
+        return Handled(settlement=Settlement(action=Action.ACK, reason="stored"))
+
+    # When it ends
+    with capture_logs() as logs, suppress(HttpError):
+        answer(push(work))
+    # Then one line has what it took
+    told = [entry for entry in logs if entry["event"] == "message.settled"]
+    assert [(entry["action"], entry["cost_usd"]) for entry in told] == [(action, 0.01)]
