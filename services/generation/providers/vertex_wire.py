@@ -19,7 +19,7 @@ from google.protobuf import json_format
 from pydantic import BaseModel
 
 from services.generation.port import AnswerT, Completion, Finish, Rejection, Task, Usage
-from services.generation.providers.vertex_schema import response_schema
+from services.generation.providers.vertex_schema import allow_only, response_schema
 
 Request: Any = GenerateContentRequest.pb()
 Response: Any = GenerateContentResponse.pb()
@@ -48,6 +48,10 @@ def build_request(model_path: str, task: Task[AnswerT], rejection: Rejection | N
     """The request for one call; asking again shows the model its own answer and what is wrong with it."""
     request = Request()
     request.CopyFrom(_constant_part(model_path, task.instructions, task.answer_type, task.max_output_tokens))
+    schema = request.generation_config.response_json_schema
+    for name, choices in task.choices.items():
+        if choices:
+            allow_only(choices, schema.struct_value.fields["properties"].struct_value.fields[name])
     _add_turn(request, "user", task.prompt)
     if rejection is not None:
         # The API refuses empty parts, and a conversation that ends with the model's turn.
@@ -114,9 +118,11 @@ def _usage(response: Any) -> Usage | None:
     if not response.HasField("usage_metadata"):
         return None
     counted = response.usage_metadata
+    output = counted.candidates_token_count + counted.thoughts_token_count
     return Usage(
         input_tokens=counted.prompt_token_count,
-        output_tokens=counted.candidates_token_count + counted.thoughts_token_count,
+        # What is billed and named nowhere else is output: told less, the answer would seem to have cost less.
+        output_tokens=max(output, counted.total_token_count - counted.prompt_token_count),
         cached_input_tokens=counted.cached_content_token_count,
     )
 

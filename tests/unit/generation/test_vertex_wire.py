@@ -2,10 +2,17 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from pydantic import BaseModel
 
 from services.generation.port import Completion, Rejection, Usage
 from services.generation.providers.vertex_wire import Response, build_request, read_completion
 from tests.unit.generation.doubles import MARKER, lesson_task
+
+
+class Choosy(BaseModel):
+    maybe: str | None
+    must: str
+
 
 PATH = "projects/p/locations/global/publishers/google/models/gemini-3.8-flash"
 
@@ -92,6 +99,26 @@ def test_what_is_cached_of_a_request_is_not_changed_by_using_it() -> None:
     assert contents == [{"role": "user", "parts": [{"text": "Second."}]}]
 
 
+def test_choices_are_told_with_each_request_and_are_not_kept_for_the_next() -> None:
+    # Given two questions with other candidates
+    schemas = [
+        request_of(choices={"maybe": ids}, answer_type=Choosy)["generation_config"]["response_json_schema"]
+        for ids in (["a.b", "c.d"], ["e.f"], [])
+    ]
+    # When their requests are built
+    allowed = [schema["properties"]["maybe"]["anyOf"] for schema in schemas]
+    # Then each schema has its own candidates, or null; without any candidate there is no enumeration of nothing
+    assert allowed == [
+        [{"type": "string", "enum": ["a.b", "c.d"]}, {"type": "null"}],
+        [{"type": "string", "enum": ["e.f"]}, {"type": "null"}],
+        [{"type": "string"}, {"type": "null"}],
+    ]
+    plain = request_of(choices={"must": ["x"]}, answer_type=Choosy)["generation_config"][
+        "response_json_schema"
+    ]
+    assert plain["properties"]["must"] == {"type": "string", "enum": ["x"]}
+
+
 def test_a_larger_limit_is_not_lost_in_the_cache() -> None:
     # Given a task that was asked with one limit
     request_of()
@@ -118,6 +145,25 @@ def test_an_answer_is_its_text_without_the_thoughts() -> None:
         finish="stop",
         usage=Usage(input_tokens=100, output_tokens=50, cached_input_tokens=60),
     )
+
+
+@pytest.mark.parametrize(
+    ("counted", "output"),
+    [
+        ({"candidates_token_count": 20, "thoughts_token_count": 30, "total_token_count": 150}, 50),
+        ({"candidates_token_count": 20, "thoughts_token_count": 30}, 50),
+        ({"total_token_count": 150}, 50),
+        ({"candidates_token_count": 20, "total_token_count": 150}, 50),
+        ({}, 0),
+    ],
+)
+def test_output_that_only_the_total_knows_of_is_counted(counted: dict[str, int], output: int) -> None:
+    # Given usage whose parts do not always add up to its total
+    usage = {"prompt_token_count": 100, **counted}
+    # When it is read
+    completion = read_completion(response(candidates=[candidate(1, {"text": "{}"})], usage_metadata=usage))
+    # Then the answer does not cost less than what is billed
+    assert completion.usage == Usage(input_tokens=100, output_tokens=output)
 
 
 @pytest.mark.parametrize(
