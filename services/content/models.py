@@ -56,7 +56,11 @@ class ContentRequest(BaseModel):
 
 
 class _ModelAnswer(BaseModel):
-    """Answers come from models: extra fields are dropped, text is trimmed, inputs stay out of error messages."""
+    """Answers come from models: extra fields are dropped, text is trimmed, inputs stay out of error messages.
+
+    The bounds here are those of what is stored; `reading.py` makes answers fit them where nothing has to be guessed.
+    The schema that models are given may ask for more (`json_schema_extra`).
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="ignore", str_strip_whitespace=True, hide_input_in_errors=True
@@ -93,7 +97,9 @@ class InterestMatch(_ModelAnswer):
     confidence: float = Field(ge=0, le=1)
     reasoning: str = Field(max_length=1000, description="one sentence: why this interest fits the question")
     analogies: list[Sentence] = Field(
-        min_length=1, max_length=4, description="concrete moments from the interest that mirror the idea"
+        max_length=4,
+        description="concrete moments from the interest that mirror the idea",
+        json_schema_extra={"minItems": 1},
     )
 
 
@@ -116,9 +122,9 @@ class ScriptDraft(_ModelAnswer):
     hook: str = Field(
         min_length=1, max_length=1500, description="the first spoken sentences; they catch attention"
     )
-    sections: list[DraftSection] = Field(min_length=2, max_length=12)
+    sections: list[DraftSection] = Field(min_length=1, max_length=12, json_schema_extra={"minItems": 2})
     key_takeaways: list[Sentence] = Field(
-        min_length=2, max_length=6, description="shown at the end, not spoken"
+        max_length=6, description="shown at the end, not spoken", json_schema_extra={"minItems": 2}
     )
 
 
@@ -129,10 +135,11 @@ class ScriptSection(DraftSection):
 
 
 class Script(ScriptDraft):
-    """A script whose sections' durations add up to its own."""
+    """A script whose sections' durations add up to its own. `language` is the BCP 47 tag of what it is in."""
 
     sections: list[ScriptSection]  # type: ignore[assignment]  # narrowed on purpose: drafts gain durations
     duration_seconds: int
+    language: str
 
 
 class NluResult(BaseModel):
@@ -148,13 +155,26 @@ class NluResult(BaseModel):
     reasoning: str
 
 
-class QualityReport(BaseModel):
-    """What was measured on a script: spoken words, their share of the length asked for, the reading grade."""
+class Check(BaseModel):
+    """What came of one rule: whether the answer keeps it, what was measured, and what was allowed."""
 
-    spoken_words: int
-    length_ratio: float
-    reading_grade: float
+    passed: bool
+    figure: int | float | str | None
+    threshold: int | float | str | None
+
+
+class QualityReport(BaseModel):
+    """What was measured on a result: spoken words, their share of the length asked for, the reading grade.
+
+    The grade is None for languages that its formula was not made for, all three are None where there is no script.
+    `checks` has every rule by its name; an answer that breaks one was asked for once more and is used all the same.
+    """
+
+    spoken_words: int | None = None
+    length_ratio: float | None = None
+    reading_grade: float | None = None
     notes: list[str]
+    checks: dict[str, Check]
 
 
 class StageError(BaseModel):

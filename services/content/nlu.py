@@ -1,12 +1,14 @@
 """Stage `nlu`: which topic a question is about, and whether it can be taught at all."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 
 from services.content.catalog import Topic
 from services.content.catalog.search import Candidate
 from services.content.models import ContentRequest, NluResult, Status, Understanding
 from services.content.offline.understand import understand_offline
 from services.content.prompts import PROMPT_VERSION, instructions, render, tidied
+from services.content.reading import read_understanding
+from services.content.rules import Finding, at_least, problems_of, safety_findings
 from services.content.tokens import most_output_tokens
 from services.generation.port import Task
 
@@ -25,7 +27,7 @@ def understanding_task(
 ) -> Task[Understanding]:
     """The task of finding the topic among the candidates, or outside them."""
     question = tidied(question)
-    offered = {candidate.topic.id for candidate in candidates}
+    offered = [candidate.topic.id for candidate in candidates]
     return Task(
         stage="nlu",
         prompt_version=PROMPT_VERSION,
@@ -41,7 +43,9 @@ def understanding_task(
         answer_type=Understanding,
         max_output_tokens=most_output_tokens("nlu", request),
         offline=lambda: understand_offline(question, grade_level=request.grade_level, candidates=candidates),
-        check=lambda answer: _problems(answer, offered),
+        choices={"topic_id": offered},
+        mend=lambda data: read_understanding(data, offered=offered),
+        check=lambda answer: problems_of(understanding_findings(answer)),
     )
 
 
@@ -64,17 +68,24 @@ def nlu_result(understanding: Understanding, topic: Topic | None) -> NluResult:
     )
 
 
-def _problems(answer: Understanding, offered: Set[str]) -> list[str]:
-    problems = []
-    if answer.topic_id is not None and answer.topic_id not in offered:
-        problems.append("topic_id must be the id of one of the candidates, or null.")
-    if answer.kind == "learning" and answer.topic_id is None and answer.topic_name.casefold() in _NO_NAMES:
-        problems.append(
-            "topic_name must name the topic when topic_id is null and the question can be taught."
-        )
-    if answer.kind == "unclear" and not answer.clarifying_questions:
-        problems.append("An unclear question needs at least one entry in clarifying_questions.")
-    return problems
+def understanding_findings(answer: Understanding) -> list[Finding]:
+    """What all rules find in an answer."""
+    is_named = answer.topic_id is not None or answer.topic_name.casefold() not in _NO_NAMES
+    shown = [answer.topic_name, answer.subject, answer.focus, *answer.clarifying_questions, answer.reasoning]
+    return [
+        *safety_findings("\n".join(shown)),
+        Finding(
+            rule="topic_name",
+            passed=is_named or answer.kind != "learning",
+            sentence="topic_name must name the topic when topic_id is null and the question can be taught.",
+        ),
+        at_least(
+            "clarifying_questions",
+            len(answer.clarifying_questions),
+            1 if answer.kind == "unclear" else 0,
+            "An unclear question needs at least one entry in clarifying_questions.",
+        ),
+    ]
 
 
 def _offer(topic: Topic) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from services.content.catalog import Catalog
 from services.content.catalog.search import TopicSearch
-from services.content.interests import interest_task
+from services.content.interests import interest_findings, interest_task
 from services.content.models import (
     ContentRequest,
     InterestMatch,
@@ -19,13 +19,20 @@ from services.content.models import (
     Status,
     Understanding,
 )
-from services.content.nlu import nlu_result, status_of, understanding_task
+from services.content.nlu import nlu_result, status_of, understanding_findings, understanding_task
 from services.content.prompts import tidied
-from services.content.quality import report, time_script
+from services.content.quality import time_script
+from services.content.rules import checks_of
 from services.content.safety import mask_contacts, screen
+from services.content.script_rules import Wanted, judge, report
 from services.content.scripts import script_task
 from services.generation.allowance import Allowance
 from services.generation.port import Answer, AnswerT, LanguageModel, Provenance, Task
+
+MOCK_LANGUAGE = "en"
+"""The mock writes from the catalogue, which is in English, whatever language is asked for."""
+
+_OUTSIDE_NOTE = "nlu: the topic_id was none of the candidates and counts as null."
 
 _FirstT = TypeVar("_FirstT")
 _SecondT = TypeVar("_SecondT")
@@ -80,8 +87,12 @@ class ContentPipeline:
         topic = self._catalog.topics.get(understanding.topic_id or "")
         nlu = nlu_result(understanding, topic)
         status = status_of(understanding)
+        interests = [mask_contacts(name) for name in request.candidate_interests]
+        findings = [*understanding_findings(understanding), *interest_findings(interest, interests)]
+        notes = [_OUTSIDE_NOTE] if "topic_id" in understood.repairs else []
         if status != "completed":
-            return Content(status=status, nlu=nlu, interest=interest, provenance=provenance)
+            quality = QualityReport(notes=notes, checks=checks_of(findings))
+            return Content(status=status, nlu=nlu, interest=interest, quality=quality, provenance=provenance)
 
         written = await ask(
             script_task(
@@ -99,15 +110,16 @@ class ContentPipeline:
             return Content(
                 status="blocked", nlu=nlu, interest=interest, provenance=provenance, blocked=blocked
             )
-        script = time_script(written.data)
+        wanted = Wanted.by(request)
+        is_mock = written.provenance.mode == "mock"
+        language = MOCK_LANGUAGE if is_mock else judge(written.data, wanted).language
+        script = time_script(written.data, language=language)
         return Content(
             status="completed",
             nlu=nlu,
             interest=interest,
             script=script,
-            quality=report(
-                script, duration_seconds=request.duration_seconds, grade_level=request.grade_level
-            ),
+            quality=report(script, wanted, others=findings, notes=notes),
             provenance=provenance,
         )
 

@@ -7,7 +7,10 @@ from services.content.catalog import Catalog, Topic
 from services.content.models import ContentRequest, InterestMatch, NluResult, ScriptDraft
 from services.content.offline.script import write_script_offline
 from services.content.prompts import PROMPT_VERSION, instructions, render
-from services.content.quality import script_problems, target_words
+from services.content.quality import target_words
+from services.content.reading import read_script
+from services.content.rules import problems_of
+from services.content.script_rules import Wanted, judge
 from services.content.tokens import most_output_tokens
 from services.generation.port import Task
 
@@ -26,7 +29,7 @@ def script_task(
     Who asks about the topic gets the lesson that everybody with the same interest, grade, language and length gets:
     nothing in its prompt is taken from the wording. Who asks about a detail gets his own.
     """
-    words = target_words(request.duration_seconds)
+    words, wanted = target_words(request.duration_seconds), Wanted.by(request)
     is_shared = asks_about == "topic"
     focus = _first_lesson(nlu) if is_shared else nlu.focus
     return Task(
@@ -56,7 +59,8 @@ def script_task(
             target_words=words,
             catalog=catalog,
         ),
-        check=lambda draft: script_problems(draft, duration_seconds=request.duration_seconds),
+        mend=lambda data: read_script(data, topic_name=nlu.topic_name),
+        check=lambda draft: problems_of(judge(draft, wanted).findings),
         identity=_identity(request, nlu, topic, interest) if is_shared else None,
     )
 

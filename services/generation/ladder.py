@@ -78,7 +78,12 @@ class Ladder:
                 if position in keys:
                     kept = self._keep(keys[position], task, rung.ref, _paid(report, provenance.error))
                     await ended_first(kept, seconds=KEEP_SECONDS)
-                return Answer(data=report.data, blocked_by=report.blocked_by, provenance=provenance)
+                return Answer(
+                    data=report.data,
+                    blocked_by=report.blocked_by,
+                    provenance=provenance,
+                    repairs=report.repairs,
+                )
         raise no_answer(task.stage, descent.failures)
 
     async def _find(self, task: Task[AnswerT], keys: Mapping[int, str]) -> dict[int, PaidAnswer[AnswerT]]:

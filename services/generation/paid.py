@@ -10,8 +10,8 @@ from typing import Any, Generic
 
 from pydantic import BaseModel
 
-from services.generation.answers import Misfit, read_answer
-from services.generation.port import AnswerT, Completion, ModelRef, RungFailure, Task
+from services.generation.answers import Misfit, read_kept
+from services.generation.port import AnswerT, ModelRef, RungFailure, Task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,14 +57,15 @@ def paid_document(
 
 
 def read_paid(task: Task[AnswerT], document: Mapping[str, Any]) -> PaidAnswer[AnswerT] | None:
-    """The answer in a document, or None when it does not fit this task, or not any more."""
+    """The answer in a document, or None when it cannot be used for this task, or not any more."""
     text, blocked_by = document.get("answer"), document.get("blocked_by")
     data = None
     if isinstance(text, str):
-        read = read_answer(task, Completion(text=text, finish="stop"))
+        read = read_kept(task, text)
         if isinstance(read, Misfit):
             return None
-        data = read
+        # An imperfect one was asked for once more before it was kept.
+        data = read.answer
     elif not isinstance(blocked_by, str):
         return None
     return PaidAnswer(

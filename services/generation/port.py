@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from pydantic import BaseModel
 
 from services.generation.allowance import Allowance
+from services.generation.rules import Problem
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
@@ -20,9 +21,22 @@ Mode = Literal["live", "fallback", "mock"]
 Finish = Literal["stop", "max_tokens", "recitation", "blocked", "other"]
 
 
-def no_problems(_answer: BaseModel) -> Sequence[str]:
+def no_problems(_answer: BaseModel) -> Sequence[Problem]:
     """The check of a task that has no rules beyond its answer type."""
     return ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mended:
+    """An answer's JSON object after what could be repaired without guessing; `repairs` names what was, for logs."""
+
+    data: Mapping[str, Any]
+    repairs: tuple[str, ...] = ()
+
+
+def nothing_to_mend(data: Mapping[str, Any]) -> Mended:
+    """The mending of a task that takes answers as they are."""
+    return Mended(data=data)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,8 +44,10 @@ class Task(Generic[AnswerT]):
     """One question to a model.
 
     `instructions` are the same for every request of a stage (so that providers can cache them); `prompt` is what
-    differs. `check` returns one sentence per rule of meaning that an answer breaks, none when it is good; the
-    sentences are shown to the model when it is asked again. `offline` makes the answer without any model.
+    differs. `choices` names fields of the answer that take nothing but the given texts (or null); a provider tells the
+    service so where it can. `mend` repairs what a model has written before it is held to the answer type, `check`
+    returns the rules of meaning that an answer breaks, none when it is good; their sentences are shown to the model
+    when it is asked again. `offline` makes the answer without any model.
 
     `identity` is what the answer depends on, where that is less than the prompt: tasks of one stage with the same
     identity may share one paid answer. `resumes` says that an earlier attempt at the same request may have paid
@@ -46,7 +62,9 @@ class Task(Generic[AnswerT]):
     answer_type: type[AnswerT]
     max_output_tokens: int
     offline: Callable[[], AnswerT]
-    check: Callable[[AnswerT], Sequence[str]] = no_problems
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    mend: Callable[[Mapping[str, Any]], Mended] = nothing_to_mend
+    check: Callable[[AnswerT], Sequence[Problem]] = no_problems
     identity: str | None = None
     resumes: bool = False
     allowance: Allowance = field(default_factory=Allowance)
@@ -91,11 +109,15 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer(Generic[AnswerT]):
-    """A validated answer. `data` is None only when the model's safety filter blocked it; `blocked_by` says which."""
+    """A validated answer. `data` is None only when the model's safety filter blocked it; `blocked_by` says which.
+
+    `repairs` names what was mended in it when it came; an answer that was paid for before comes mended.
+    """
 
     data: AnswerT | None
     provenance: Provenance
     blocked_by: str | None = None
+    repairs: tuple[str, ...] = ()
 
 
 class LanguageModel(Protocol):

@@ -1,4 +1,4 @@
-"""Asks one model: again when it is busy, once more when its answer is unusable, never when it refuses."""
+"""Asks one model: again when it is busy, once more when its answer is not as asked for, never when it refuses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import structlog
 
 from services.errors import ModelAnswerInvalid, ModelRejected, ModelUnavailable
 from services.generation.allowance import Allowance, AllowanceSpent
-from services.generation.answers import Misfit, read_answer
+from services.generation.answers import Misfit, Reading, read_answer
 from services.generation.means import Means, within_means
 from services.generation.port import (
     AnswerT,
@@ -22,10 +22,12 @@ from services.generation.port import (
     Task,
     Usage,
     no_problems,
+    nothing_to_mend,
 )
 from services.generation.pricing import price as list_price
 from services.generation.refusals import Refusals, RungClosed
 from services.generation.retry import Retry, RetrySettings
+from services.generation.rules import badness, names
 from services.generation.runaway import is_runaway, is_worth_more_room
 from services.generation.spend import Spend
 
@@ -36,10 +38,14 @@ Price = Callable[[ModelRef, Usage, datetime], float | None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RungReport(Generic[AnswerT]):
-    """What became of asking: an answer, a block by the safety filter, or a failure; and what it took."""
+    """What became of asking: an answer, a block by the safety filter, or a failure; and what it took.
+
+    `repairs` names what was mended in the answer.
+    """
 
     spend: Spend
     data: AnswerT | None = None
+    repairs: tuple[str, ...] = ()
     blocked_by: str | None = None
     failure: RungFailure | None = None
 
@@ -48,6 +54,16 @@ class RungReport(Generic[AnswerT]):
 class _Unusable:
     misfit: Misfit
     rejection: Rejection
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Imperfect(Generic[AnswerT]):
+    reading: Reading[AnswerT]
+    rejection: Rejection
+
+    @property
+    def badness(self) -> float:
+        return badness(self.reading.problems)
 
 
 class _Tab:
@@ -103,36 +119,77 @@ class Rung:
             return RungReport(spend=tab.spend, failure=_failure(error))
 
     async def _converse(self, task: Task[AnswerT], tab: _Tab) -> RungReport[AnswerT]:
-        """Ask, and ask once more with the problems when the answer cannot be used."""
-        reading = await self._read_one(task, None, tab)
-        if not isinstance(reading, _Unusable):
-            return reading
-        if _runs_on(task, reading):
-            raise self._unusable("a text that runs on without end", reading.misfit)
-        again = _with_more_room(task, reading.misfit)
-        if tab.allowance.is_spent or self._within_means(again, reading.rejection, tab) is None:
-            raise self._unusable("an unusable answer, and no call is left to ask again", reading.misfit)
-        reading = await self._read_one(again, reading.rejection, tab)
-        if isinstance(reading, _Unusable):
-            raise self._unusable("two unusable answers", reading.misfit)
-        return reading
+        """Ask, and ask once more with the problems when the answer is not as asked for.
+
+        Of two answers the better one is used; an imperfect one is better than none.
+        """
+        first = await self._read_one(task, None, tab)
+        if isinstance(first, RungReport):
+            return first
+        if isinstance(first, _Imperfect):
+            return self._use(task, await self._improved(task, first, tab), tab)
+        if _runs_on(task, first):
+            raise self._unusable("a text that runs on without end", first.misfit)
+        again = _with_more_room(task, first.misfit)
+        if not self._may_ask_again(again, first.rejection, tab):
+            raise self._unusable("an unusable answer, and no call is left to ask again", first.misfit)
+        second = await self._read_one(again, first.rejection, tab)
+        if isinstance(second, _Unusable):
+            raise self._unusable("two unusable answers", second.misfit)
+        return self._use(task, second, tab) if isinstance(second, _Imperfect) else second
+
+    async def _improved(
+        self, task: Task[AnswerT], first: "_Imperfect[AnswerT]", tab: _Tab
+    ) -> "_Imperfect[AnswerT] | RungReport[AnswerT]":
+        """What asking once more makes of an imperfect answer: a better one, or the same when none is to be had."""
+        if not self._may_ask_again(task, first.rejection, tab):
+            return first
+        try:
+            second = await self._read_one(task, first.rejection, tab)
+        except (ModelRejected, ModelUnavailable, RungClosed, AllowanceSpent):
+            return first
+        if isinstance(second, RungReport):
+            # What the filter let through stands against a block of what was to replace it.
+            return first if second.data is None else second
+        if isinstance(second, _Unusable) or first.badness <= second.badness:
+            return first
+        return second
+
+    def _use(
+        self, task: Task[AnswerT], answer: "_Imperfect[AnswerT] | RungReport[AnswerT]", tab: _Tab
+    ) -> RungReport[AnswerT]:
+        """Report an answer that is used; of an imperfect one the log says which rules it breaks."""
+        if isinstance(answer, RungReport):
+            return answer
+        rules = names(answer.reading.problems)
+        log.info("answer.imperfect", rung=str(self.ref), stage=task.stage, rules=rules)
+        return RungReport(spend=tab.spend, data=answer.reading.answer, repairs=answer.reading.repairs)
+
+    def _may_ask_again(self, task: Task[AnswerT], rejection: Rejection, tab: _Tab) -> bool:
+        return not tab.allowance.is_spent and self._within_means(task, rejection, tab) is not None
 
     def _unusable(self, what: str, misfit: Misfit) -> ModelAnswerInvalid:
         return ModelAnswerInvalid(f"{self.ref} gave {what}: {misfit.summary}.", kind=misfit.kind)
 
     async def _read_one(
         self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab
-    ) -> RungReport[AnswerT] | _Unusable:
+    ) -> "RungReport[AnswerT] | _Imperfect[AnswerT] | _Unusable":
         completion = await self._complete(task, rejection, tab)
         if completion.finish == "blocked":
             return RungReport(spend=tab.spend, blocked_by=completion.blocked_by or "unknown")
         # There is nothing better to be had than the mock's answer: a rule that it breaks is no reason to give none.
-        answer = read_answer(replace(task, check=no_problems) if self.is_mock else task, completion)
-        if isinstance(answer, Misfit):
-            return _Unusable(
-                misfit=answer, rejection=Rejection(text=completion.text, problems=answer.problems)
-            )
-        return RungReport(spend=tab.spend, data=answer)
+        if self.is_mock:
+            task = replace(task, mend=nothing_to_mend, check=no_problems)
+        reading = read_answer(task, completion)
+        if isinstance(reading, Misfit):
+            problems = reading.problems
+            return _Unusable(misfit=reading, rejection=Rejection(text=completion.text, problems=problems))
+        if reading.repairs:
+            log.info("answer.repaired", rung=str(self.ref), stage=task.stage, repairs=list(reading.repairs))
+        if reading.problems:
+            problems = reading.sentences
+            return _Imperfect(reading=reading, rejection=Rejection(text=completion.text, problems=problems))
+        return RungReport(spend=tab.spend, data=reading.answer, repairs=reading.repairs)
 
     async def _complete(self, task: Task[AnswerT], rejection: Rejection | None, tab: _Tab) -> Completion:
         # The calls of asking again come out of the same bound, but it is worth one call in any case.

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.errors import ClaimLost, ContentWorkerError
 from services.generation.port import Answer, AnswerT, LanguageModel, Provenance, Task
+from services.generation.rules import is_usable
 
 _Key = tuple[str, str, bool, str]
 
@@ -78,7 +79,8 @@ class _Call:
         no_model_answered = answer is None or answer.provenance.mode == "mock"
         if no_model_answered and self._task.allowance.fell_short and not task.allowance.is_spent:
             return False
-        return answer is None or answer.data is None or not task.check(answer.data)
+        # An imperfect answer was asked for once more already, and would be again.
+        return answer is None or answer.data is None or is_usable(task.check(answer.data))
 
     def answer(self) -> Answer[Any]:
         """The answer for one waiter, or the call's error in a copy of its own."""

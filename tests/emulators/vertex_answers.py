@@ -18,6 +18,7 @@ _OFF_TOPIC = ("pizza", "football score")
 _DETAIL = re.compile(r"\d|\b(?:why|how (?:many|much|long|far|fast)|which|when|where)\b", re.IGNORECASE)
 _WORDS_OF_A_CLEAR_QUESTION = 3
 _DEFAULT_WORDS = 450
+_DEFAULT_GRADE = 12
 _LONGEST_NAME = 100
 
 # Equal prompts are common under load; making an answer costs more than anything else in a call.
@@ -123,11 +124,12 @@ def _interest_match(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _script(data: dict[str, Any]) -> dict[str, Any]:
-    words = data.get("target_words")
+    words, grade = data.get("target_words"), data.get("grade_level")
     return write_script(
         topic=_name(data.get("topic")) or "This idea",
         interest=_name(data.get("interest")) or "everyday life",
         words=round(words) if isinstance(words, int | float) and words > 0 else _DEFAULT_WORDS,
+        grade=grade if isinstance(grade, int) else _DEFAULT_GRADE,
     )
 
 

@@ -66,11 +66,29 @@ _TITLES = (
 
 _WORDS_PER_SECTION = 80
 
+_EASY_UP_TO_GRADE = 6
+_WHO = ("You", "We", "They", "I", "All of us")
+_DO = ("see", "hold", "push", "turn", "draw", "watch", "drop", "lift", "mix", "count", "heat")
+_WHAT = (
+    "the ball",
+    "a cup",
+    "the lid",
+    "a stone",
+    "the rope",
+    "a leaf",
+    "the lamp",
+    "a coin",
+    "the sand",
+    "a wheel",
+)
+"""As many words of one syllable as children of the first grades can take; 275 sentences."""
 
-def write_script(*, topic: str, interest: str, words: int) -> dict[str, Any]:
+
+def write_script(*, topic: str, interest: str, words: int, grade: int = 12) -> dict[str, Any]:
     """A ScriptDraft as plain data. Hook and sections have `words` words in all, at least 60, at most 4,000."""
     words = min(max(words, 60), 4_000)
-    sentences = _sentences(topic=topic, interest=interest)
+    is_easy = grade <= _EASY_UP_TO_GRADE
+    sentences = _easy_sentences() if is_easy else _sentences(topic=topic, interest=interest)
     opening = f"What if {interest} could explain {topic}?"
     hook_words = max(min(60, words // 8), len(opening.split()) + _SHORTEST_ENDING)
     hook = f"{opening} {_text(sentences, hook_words - len(opening.split()))}"
@@ -102,6 +120,12 @@ def _sentences(*, topic: str, interest: str) -> Iterator[str]:
         clause = _CLAUSES[i % len(_CLAUSES)].format(topic=topic, interest=interest)
         opener = _OPENERS[(i + i // len(_CLAUSES)) % len(_OPENERS)]
         yield f"{opener} {clause}." if opener else f"{clause[0].upper()}{clause[1:]}."
+
+
+def _easy_sentences() -> Iterator[str]:
+    """Endless; the first 275 differ from one another, and no two in a row have a word in common."""
+    for i in count():
+        yield f"{_WHO[i % len(_WHO)]} {_DO[i % len(_DO)]} {_WHAT[(i + i // 55) % len(_WHAT)]}."
 
 
 def _text(sentences: Iterator[str], words: int) -> str:

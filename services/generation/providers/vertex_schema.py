@@ -5,7 +5,7 @@ from the field's documentation in google-cloud-aiplatform 2.7. What is stripped 
 defaults) is not lost: the answer is validated against the full model when it arrives.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -42,6 +42,15 @@ def response_schema(answer_type: type[BaseModel]) -> dict[str, Any]:
     """The schema of an answer type, reduced to supported keywords; its title names the answer."""
     schema = answer_type.model_json_schema()
     return {"title": schema["title"], **_schema(schema)}
+
+
+def allow_only(choices: Sequence[str], field: Any) -> None:
+    """Let a text field of a schema in protobuf (`struct_pb2.Value`) take the choices only; null stays allowed."""
+    keywords = field.struct_value.fields
+    for option in keywords["anyOf"].list_value.values if "anyOf" in keywords else (field,):
+        inner = option.struct_value.fields
+        if inner["type"].string_value == "string":
+            inner["enum"].list_value.extend(choices)
 
 
 def _schema(schema: Mapping[str, Any]) -> dict[str, Any]:

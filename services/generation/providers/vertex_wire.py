@@ -11,7 +11,7 @@ from google.protobuf import json_format
 from pydantic import BaseModel
 
 from services.generation.port import AnswerT, Completion, Finish, Rejection, Task, Usage
-from services.generation.providers.vertex_schema import response_schema
+from services.generation.providers.vertex_schema import allow_only, response_schema
 from services.generation.providers.vertex_stubs import (
     Candidate,
     GenerateContentRequest,
@@ -49,7 +49,12 @@ def build_request(model_path: str, task: Task[AnswerT], rejection: Rejection | N
     """The request for one call; asking again shows the model its own answer and what is wrong with it."""
     request = Request()
     request.CopyFrom(_constant_part(model_path, task.instructions, task.answer_type))
-    request.generation_config.max_output_tokens = task.max_output_tokens
+    config = request.generation_config
+    config.max_output_tokens = task.max_output_tokens
+    for name, choices in task.choices.items():
+        if choices:
+            properties = config.response_json_schema.struct_value.fields["properties"].struct_value
+            allow_only(choices, properties.fields[name])
     _add_turn(request, "user", task.prompt)
     if rejection is not None:
         # The API refuses empty parts, and a conversation that ends with the model's turn.

@@ -55,7 +55,8 @@ healers = count(1)
 def script(title: str) -> Script:
     section = DraftSection(title="One", content="Some words.")
     return time_script(
-        ScriptDraft(title=title, hook="Look!", sections=[section, section], key_takeaways=["a", "b"])
+        ScriptDraft(title=title, hook="Look!", sections=[section, section], key_takeaways=["a", "b"]),
+        language="en",
     )
 
 

@@ -15,7 +15,9 @@ from services.content.offline.wording import (
     sentences,
     spoken_title,
 )
-from services.content.quality import script_problems, script_words, target_words
+from services.content.quality import script_words, target_words
+from services.content.rules import problems_of
+from services.content.script_rules import Wanted, judge
 
 CATALOG = load_catalog()
 DURATIONS = (30, 60, 180, 300, 600)
@@ -54,7 +56,10 @@ def broken_rules(draft: ScriptDraft, seconds: int) -> list[str]:
     repeated = [said for said, times in Counter(sentences(text)).items() if times > 1]
     clumsy = re.findall(r".{20}(?:[?!] [a-z]|[^.]\.\.(?!\.)|  | ,|[{}]).{0,20}", text)
     sections = [] if 2 <= len(draft.sections) <= 8 else [f"{len(draft.sections)} sections"]
-    return [*script_problems(draft, duration_seconds=seconds), *repeated, *clumsy, *sections]
+    # The mock writes one lesson for all grades, in English: neither is measured here.
+    wanted = Wanted(duration_seconds=seconds, grade_level=12, language="en")
+    broken = [problem.sentence for problem in problems_of(judge(draft, wanted).findings)]
+    return [*broken, *repeated, *clumsy, *sections]
 
 
 @each_topic

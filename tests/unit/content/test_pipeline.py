@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,7 +46,8 @@ def test_a_question_becomes_a_script_in_three_stages() -> None:
         == content.script.duration_seconds
     )
     assert content.quality is not None
-    assert 0.8 <= content.quality.length_ratio <= 1.2
+    assert content.quality.checks["length"].passed
+    assert content.script.language == "en"
     assert set(content.provenance) == {"nlu", "interest", "script"}
 
 
@@ -194,9 +196,71 @@ def test_nlu_may_only_choose_what_it_was_offered() -> None:
     offered = [candidate["id"] for candidate in inputs_of(nlu)["candidates"]]
     good = nlu.offline()
     assert nlu.check(good) == []
-    assert nlu.check(good.model_copy(update={"topic_id": "physics.made_up"})) != []
-    assert nlu.check(good.model_copy(update={"kind": "unclear", "clarifying_questions": []})) != []
+    assert nlu.choices == {"topic_id": offered}
+    made_up = nlu.mend({**good.model_dump(), "topic_id": "physics.made_up"})
+    assert (made_up.data["topic_id"], made_up.repairs) == (None, ("topic_id",))
+    assert nlu.mend(good.model_dump()).data["topic_id"] == good.topic_id
     assert 1 <= len(offered) <= 8
+
+
+def test_an_unclear_question_without_questions_back_is_imperfect() -> None:
+    model = FunctionModel()
+    produce(model)
+    nlu = next(task for task in model.tasks if task.stage == "nlu")
+    [problem] = nlu.check(nlu.offline().model_copy(update={"kind": "unclear", "clarifying_questions": []}))
+    assert (problem.rule, problem.severity) == ("clarifying_questions", "imperfect")
+
+
+def test_a_topic_id_that_was_mended_is_noted_in_the_result() -> None:
+    # Given a model that named a topic of its own, which was taken as none
+    def respond(task: Task[Any]) -> Any:
+        if task.stage != "nlu":
+            return task.offline()
+        outside = {"topic_id": None, "topic_name": "Tides of Mars"}
+        return Answer(data=task.offline().model_copy(update=outside), provenance=LIVE, repairs=("topic_id",))
+
+    # When the question is answered
+    content = produce(FunctionModel(respond))
+    # Then whoever reads the result learns it
+    assert content.quality is not None
+    assert any("topic_id" in note for note in content.quality.notes)
+
+
+def test_a_result_without_a_script_says_which_rules_its_answers_break() -> None:
+    # Given a model that calls a question unclear and asks nothing back
+    def respond(task: Task[Any]) -> Any:
+        answer = task.offline()
+        if isinstance(answer, Understanding):
+            return answer.model_copy(update={"kind": "unclear", "clarifying_questions": []})
+        return answer
+
+    # When the question is answered
+    content = produce(FunctionModel(respond))
+    # Then the check is there by name, without figures of a script
+    assert content.status == "needs_clarification"
+    assert content.quality is not None
+    assert not content.quality.checks["clarifying_questions"].passed
+    assert content.quality.checks["analogies"].passed
+    assert content.quality.spoken_words is None
+
+
+@pytest.mark.parametrize(
+    ("language", "is_noted"), [("es", True), ("pt-BR", True), ("en", False), ("en-GB", False), ("EN", False)]
+)
+def test_the_mocks_script_is_in_english_and_says_so(language: str, is_noted: bool) -> None:
+    # Given an outage: the mock answers
+    def respond(task: Task[Any]) -> Any:
+        return Answer(data=task.offline(), provenance=replace(LIVE, mode="mock"))
+
+    # When a lesson is asked for
+    content = produce(FunctionModel(respond), language=language)
+    # Then the result names the language that it is in, and notes when another one was asked for
+    assert content.script is not None
+    assert content.script.language == "en"
+    assert content.quality is not None
+    assert any("another language (en)" in note for note in content.quality.notes) == is_noted
+    assert content.quality.checks["language"].passed != is_noted
+    assert content.quality.reading_grade is not None
 
 
 def test_a_script_of_the_wrong_length_is_sent_back_with_both_numbers() -> None:
@@ -206,5 +270,8 @@ def test_a_script_of_the_wrong_length_is_sent_back_with_both_numbers() -> None:
     draft = task.offline()
     assert isinstance(draft, ScriptDraft)
     assert task.check(draft) == []
-    (problem,) = task.check(draft.model_copy(update={"sections": draft.sections[:1] * 1}))[:1]
-    assert any(character.isdigit() for character in problem)
+    short = draft.model_copy(update={"sections": draft.sections[:1]})
+    problem = next(problem for problem in task.check(short) if problem.rule == "length")
+    assert problem.severity == "imperfect"
+    assert "too short" in problem.sentence
+    assert "about 450" in problem.sentence

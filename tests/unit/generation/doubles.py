@@ -14,6 +14,7 @@ from services.generation.port import AnswerT, Completion, ModelRef, PaidAnswers,
 from services.generation.providers.mock import MockProvider
 from services.generation.refusals import Refusals
 from services.generation.retry import Retry, RetrySettings
+from services.generation.rules import Problem, Severity
 from services.generation.rung import Rung
 
 BEST = ModelRef(provider="vertex", model="gemini-3.8-flash", location="global")
@@ -49,6 +50,12 @@ def lesson_task(**changes: object) -> Task[Lesson]:
         "offline": lambda: Lesson(title="Offline", grade=5),
     }
     return Task(**{**values, **changes})  # type: ignore[arg-type]  # a builder for tests
+
+
+def broken(
+    rule: str = "parts", *, severity: Severity = "unusable", badness: float = 1.0, sentence: str = "Mend it."
+) -> Problem:
+    return Problem(rule=rule, sentence=sentence, severity=severity, badness=badness)
 
 
 def good(text: str = '{"title": "Light", "grade": 5}', *, tokens: tuple[int, int] = (100, 50)) -> Completion:

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from services.generation.paid import PaidAnswer, content_keys, paid_document, read_paid
 from services.generation.port import ModelRef, RungFailure, Task
-from tests.unit.generation.doubles import BEST, MARKER, NOON, SECOND, Lesson, Part, lesson_task
+from services.generation.rules import Severity
+from tests.unit.generation.doubles import BEST, MARKER, NOON, SECOND, Lesson, Part, broken, lesson_task
 
 LESSON = Lesson(title="Light", grade=5, parts=[Part(title="Waves")])
 
@@ -65,7 +66,7 @@ def test_every_model_and_location_has_its_own_key() -> None:
 
 def test_a_key_is_the_same_when_only_the_circumstances_differ() -> None:
     # Given two tasks that differ in nothing that an answer depends on
-    other = lesson_task(resumes=True, max_output_tokens=7, check=lambda answer: ["never good"])
+    other = lesson_task(resumes=True, max_output_tokens=7, check=lambda answer: [broken()])
     # When their keys are compared
     # Then they are equal
     assert key_of(other, BEST) == key_of(lesson_task(), BEST)
@@ -152,9 +153,18 @@ def test_an_empty_document_is_as_good_as_none() -> None:
     assert read_paid(lesson_task(), {}) is None
 
 
-def test_an_answer_that_fails_this_tasks_check_is_as_good_as_none() -> None:
-    # Given a task that wants more than the one that paid
-    task = lesson_task(check=lambda answer: [] if len(answer.parts) > 1 else ["Too short."])
+@pytest.mark.parametrize("severity", ["unsafe", "unusable"])
+def test_an_answer_that_this_task_must_not_use_is_as_good_as_none(severity: Severity) -> None:
+    # Given a task to which the answer is unsafe or of no use, perhaps by a rule that is newer than the answer
+    task = lesson_task(check=lambda answer: [broken(severity=severity)])
     # When it reads the answer
     # Then there is none
     assert read_paid(task, document()) is None
+
+
+def test_an_imperfect_answer_that_was_paid_for_is_used_again() -> None:
+    # Given an answer that is imperfect to this task, too
+    task = lesson_task(check=lambda answer: [broken(severity="imperfect")])
+    # When it reads the answer
+    # Then it is there: it was asked for once more before it was kept
+    assert read_paid(task, document()) == paid()

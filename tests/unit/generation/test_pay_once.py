@@ -17,6 +17,7 @@ from tests.unit.generation.doubles import (
     Lesson,
     MemoryAnswers,
     ScriptedProvider,
+    broken,
     busy,
     gone,
     good,
@@ -235,7 +236,7 @@ def test_an_answer_that_this_task_cannot_use_is_asked_for_anew() -> None:
     generate(paid, rung(ScriptedProvider(good())))
     provider = ScriptedProvider(good('{"title": "Light", "grade": 5, "parts": [{"title": "Waves"}]}'))
     # When the task is put
-    answer = generate(paid, rung(provider), check=lambda lesson: [] if lesson.parts else ["Needs parts."])
+    answer = generate(paid, rung(provider), check=lambda lesson: [] if lesson.parts else [broken()])
     # Then the model is asked, and its answer takes the other one's place
     assert answer.data is not None
     assert len(answer.data.parts) == 1

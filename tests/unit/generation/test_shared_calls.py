@@ -20,6 +20,7 @@ from tests.unit.generation.doubles import (
     Lesson,
     MemoryAnswers,
     ScriptedProvider,
+    broken,
     busy,
     good,
     ladder,
@@ -429,7 +430,7 @@ def test_a_block_is_shared_like_any_answer() -> None:
 def test_an_answer_that_one_task_cannot_use_is_asked_for_again_by_it() -> None:
     async def scenario(model: GatedModel) -> None:
         # Given a task that wants more of an answer than the one that began the call, and two that do not
-        stricter = lesson_task(check=lambda lesson: [] if lesson.parts else ["Needs parts."])
+        stricter = lesson_task(check=lambda lesson: [] if lesson.parts else [broken()])
         waiting = await begin(SharedCalls(model), lesson_task(), stricter, lesson_task())
         # When the call ends
         model.opened.set()
@@ -443,7 +444,7 @@ def test_an_answer_that_one_task_cannot_use_is_asked_for_again_by_it() -> None:
 
 def test_a_task_that_comes_in_the_moment_of_an_answer_it_cannot_use_asks_again() -> None:
     # Given a task that comes when a call has ended and its waiters do not know yet, and that wants more
-    stricter = lesson_task(check=lambda lesson: [] if lesson.parts else ["Needs parts."])
+    stricter = lesson_task(check=lambda lesson: [] if lesson.parts else [broken()])
     late: list[asyncio.Task[Answer[Lesson]]] = []
 
     def respond(_task: Task[Any]) -> Lesson:

@@ -2,11 +2,18 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from pydantic import BaseModel
 
 from services.content.catalog import load_catalog
 from services.generation.port import Completion, Rejection, Usage
 from services.generation.providers.vertex_wire import Response, build_request, read_completion
 from tests.unit.generation.doubles import MARKER, lesson_task
+
+
+class Choosy(BaseModel):
+    maybe: str | None
+    must: str
+
 
 PATH = "projects/p/locations/global/publishers/google/models/gemini-3.8-flash"
 
@@ -104,6 +111,26 @@ def test_what_is_cached_of_a_request_is_not_changed_by_using_it() -> None:
     contents = request_of(prompt="Second.")["contents"]
     # Then it holds nothing of the first
     assert contents == [{"role": "user", "parts": [{"text": "Second."}]}]
+
+
+def test_choices_are_told_with_each_request_and_are_not_kept_for_the_next() -> None:
+    # Given two questions with other candidates
+    schemas = [
+        request_of(choices={"maybe": ids}, answer_type=Choosy)["generation_config"]["response_json_schema"]
+        for ids in (["a.b", "c.d"], ["e.f"], [])
+    ]
+    # When their requests are built
+    allowed = [schema["properties"]["maybe"]["anyOf"] for schema in schemas]
+    # Then each schema has its own candidates, or null; without any candidate there is no enumeration of nothing
+    assert allowed == [
+        [{"type": "string", "enum": ["a.b", "c.d"]}, {"type": "null"}],
+        [{"type": "string", "enum": ["e.f"]}, {"type": "null"}],
+        [{"type": "string"}, {"type": "null"}],
+    ]
+    plain = request_of(choices={"must": ["x"]}, answer_type=Choosy)["generation_config"][
+        "response_json_schema"
+    ]
+    assert plain["properties"]["must"] == {"type": "string", "enum": ["x"]}
 
 
 def test_a_larger_limit_is_not_lost_in_the_cache() -> None:
