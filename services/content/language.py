@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import takewhile
 
 FEWEST_WORDS = 12
 """Shorter texts are not judged by their words."""
@@ -115,7 +116,8 @@ def other_language(text: str, asked: str) -> str | None:
     known = _languages()
     language, script = primary(asked), _script_of(asked)
     language = _ALIASES.get(language, language)
-    if _is_surely(text, known.words.get(_listed(language, script), frozenset())):
+    own = known.words.get(_listed(language, script), frozenset())
+    if script in (None, *known.scripts_of(language, None)) and _is_surely(text, own):
         return None
     words = [word for part in text.casefold().split() if (word := part.strip(_PUNCTUATION))]
     expected = known.scripts_of(language, script)
@@ -189,7 +191,9 @@ def _also(scripts: set[str]) -> set[str]:
 
 
 def _script_of(tag: str) -> str | None:
-    return next((part.title() for part in tag.split("-")[1:] if len(part) == 4 and part.isalpha()), None)
+    # What follows a single letter is an extension or private.
+    parts = takewhile(lambda part: len(part) > 1, tag.split("-"))
+    return next((part.title() for part in parts if len(part) == 4 and part.isalpha()), None)
 
 
 def _listed(language: str, script: str | None) -> str:

@@ -11,21 +11,22 @@ import unicodedata
 from services.content.latex import without_latex
 
 _INVISIBLE_CLASS = (
-    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u061c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f"
 )
 _BREAKS = "\r\x85\u2028\u2029"
 _SUSPICIOUS = re.compile(
-    rf"[\\`*_#<&$|~^\[\t{_BREAKS}\u200c\u200d{_INVISIBLE_CLASS}]|^[ ]*(?:[-+•>]\s|[-=]{{3}})", re.MULTILINE
+    rf"[\\`*_#<&$|~^\[\t{_BREAKS}\u200b-\u200d{_INVISIBLE_CLASS}]|^[ ]*(?:[-+•>]\s|[-=]{{3}})", re.MULTILINE
 )
 
-_INVISIBLE = re.compile(f"[{_INVISIBLE_CLASS}]")
+# Thai, Lao, Khmer and Burmese part words by spaces of no width.
+_INVISIBLE = re.compile(f"[{_INVISIBLE_CLASS}]|(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b")
 _LINE_BREAK = re.compile(f"\r\n|[{_BREAKS}]")
 # Scripts that join or part letters by them (Arabic, those of India and their relatives), and emoji.
 _JOINER_AT_WORK = (
     "[\u0590-\u1cff\ua800-\uabff\ufb1d-\ufeff\u2190-\u2bff\U00011000-\U00011fff\U0001f000-\U0001faff]"
 )
-_IDLE_JOINER = re.compile(f"(?<!{_JOINER_AT_WORK})[\u200c\u200d]+|[\u200c\u200d]+(?=\\s|$)")
+_IDLE_JOINER = re.compile(f"(?<!{_JOINER_AT_WORK})[\u200c\u200d]+")
 
 _UNICODE_ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 # One that stands alone is what a lesson about programs shows; those that belong to words are what JSON makes of them.

@@ -28,7 +28,7 @@ Khmer 2.44 (khPOS, 105,815 words), Burmese 2.65 (myPOS 0.9, 234,679 words). Lao 
 
 # Letters that are one character each, in scripts that part words by spaces: there `re` finds words as Unicode does.
 _NEEDS_UNICODE = re.compile(
-    "[^\x00-\xac\xae-\u02ff\u0370-\u0482\u048a-\u0588\u1e00-\u200a\u2010-\u205f\u20a0-\u20cf\u2100-\u2bff"
+    "[^\x00-\xac\xae-\u02ff\u0370-\u0482\u048a-\u0588\u1e00-\u200a\u2010-\u205f\u2070-\u209f\u20a0-\u20cf\u2100-\u2bff"
     "\ufe0f\U0001f000-\U0001faff]"
 )
 _WORD = re.compile(r"[^\W_]+(?:[.,'’\-][^\W_]+)*")

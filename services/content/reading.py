@@ -28,13 +28,13 @@ def read_understanding(data: Mapping[str, Any], *, offered: Collection[str]) -> 
     """The answer of stage `nlu`; a topic outside the candidates that were `offered` is none."""
     read = _Read(data)
     read.keep("kind", _word)
-    read.keep("topic_id", lambda value: _topic_id(value, offered))
     read.texts(Understanding, "topic_name", "subject", "focus", "reasoning")
     read.keep("asks_about", _word, otherwise="detail")
     read.keep("confidence", _confidence, otherwise=UNKNOWN_CONFIDENCE)
     read.lists(Understanding, "clarifying_questions")
-    topic_id = data.get("topic_id")
-    if read.fields.get("topic_id") is None and not (topic_id is None or _word(topic_id) in _NOTHING):
+    named = data.get("topic_id")
+    read.fields["topic_id"] = topic_id = _topic_id(named, offered)
+    if topic_id is None and named is not None and not (isinstance(named, str) and _word(named) in _NOTHING):
         read.repairs.append("topic_id")
     return read.mended()
 

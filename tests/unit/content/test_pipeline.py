@@ -12,7 +12,8 @@ from services.content.models import ScriptDraft, Understanding
 from services.content.pipeline import Content, ContentPipeline
 from services.errors import ModelUnavailable
 from services.generation.allowance import Allowance
-from services.generation.port import Answer, Task
+from services.generation.port import Answer, AnswerT, Task
+from services.generation.shared_calls import SharedCalls
 from tests.builders import content_request, topic_search
 from tests.fakes import LIVE, FunctionModel
 
@@ -143,6 +144,34 @@ def test_a_question_that_needs_a_person_reaches_no_model() -> None:
     assert (content.status, model.tasks) == ("blocked", [])
     assert content.blocked is not None
     assert content.blocked.kind == "violence"
+
+
+def test_the_mocks_script_is_never_shared_with_another_language() -> None:
+    # Given an outage, and students who want the same lesson at the same moment in three languages
+    catalog = load_catalog()
+    asked: list[Task[Any]] = []
+
+    class Mock:
+        async def generate(self, task: Task[AnswerT]) -> Answer[AnswerT]:
+            asked.append(task)
+            await asyncio.sleep(0)
+            return Answer(data=task.offline(), provenance=replace(LIVE, mode="mock"))
+
+    shared = SharedCalls(Mock())
+    pipeline = ContentPipeline(model=shared, catalog=catalog, search=topic_search())
+
+    async def scenario() -> list[Content]:
+        requests = [content_request(language=language) for language in ("en", "es", "EN", "hi")]
+        return await asyncio.gather(
+            *(pipeline.produce(request, resumes=False, allowance=Allowance()) for request in requests)
+        )
+
+    # When they are answered
+    contents = asyncio.run(scenario())
+    # Then each language had a script of its own, and those that did not ask for English are told
+    assert len([task for task in asked if task.stage == "script"]) == 3
+    noted = [bool(content.quality and content.quality.notes) for content in contents]
+    assert noted == [False, True, False, True]
 
 
 @pytest.mark.parametrize(("asks_about", "scripts"), [("topic", 1), ("detail", 2)])

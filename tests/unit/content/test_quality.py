@@ -1,9 +1,12 @@
+import unicodedata
+
 import pytest
 
 from services.content.models import DraftSection, ScriptDraft
 from services.content.quality import (
     count_syllables,
     flesch_kincaid,
+    reading_grade,
     script_words,
     spoken_words,
     target_words,
@@ -36,11 +39,60 @@ def some_words(count: int, word: str = "word") -> str:
         ("Почему небо синее?", 3),
         ("光合作用是植物制造食物的方法吗", 9),
         ("DNA 是什么", 3),
+        ("प्रकाश संश्लेषण वह प्रक्रिया है जिसमें पौधे भोजन बनाते हैं।", 10),
+        ("সালোকসংশ্লেষণ এমন একটি প্রক্রিয়া", 4),
+        ("தாவரங்கள் சூரிய ஒளியில் இருந்து உணவை உருவாக்கும்", 6),
+        ("ප්‍රභාසංශ්ලේෂණය යනු ක්‍රියාවලියකි", 3),
+        ("الضَّوْءُ يَنْتَقِلُ فِي خُطُوطٍ مُسْتَقِيمَةٍ", 5),
+        ("הָאוֹר נָע בְּקַוִּים יְשָׁרִים, צה״ל", 5),
+        ("می‌خواهم کتاب بخوانم", 3),
+        ("พืชใช้แสงอาทิตย์สร้างอาหาร", 6),
+        ("พืช ใช้ แสง อาทิตย์ สร้าง อาหาร", 6),
+        ("រុក្ខជាតិ ប្រើ ពន្លឺ ព្រះអាទិត្យ", 4),
+        ("အပင်များသည် နေရောင်ခြည် မှ အစာ ပြုလုပ် သည်", 6),
+        ("ພືດ ໃຊ້ ແສງ ແດດ ສ້າງ ອາຫານ", 6),
+        ("단어는 띄어 씁니다", 3),
+        ("植物は光から食べ物を作ります", 8),
+        ("foto\u00adsynthese ist gut", 3),
+        ("E = mc² and H₂O is 2½", 6),
+        ("😀 ok 👍🏽", 1),
     ],
 )
 def test_words_are_counted_as_they_are_spoken(text: str, words: int) -> None:
     # Given / When / Then
     assert spoken_words(text) == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "La lumière se déplace à très grande vitesse",
+        "Ánh sáng là gì và nó đi nhanh như thế nào",
+        "단어는 띄어 씁니다",
+        "Żółw był świetny",
+        "Μια φορά κι έναν καιρό",
+        "Мой ёжик и йод",
+    ],
+)
+def test_composed_and_decomposed_letters_are_the_same_words(text: str) -> None:
+    # Given / When / Then
+    assert spoken_words(unicodedata.normalize("NFD", text)) == spoken_words(text) == len(text.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "is_measured"),
+    [
+        ("The cat is on the bed. The dog is big.", "en", True),
+        ("The cat is on the bed. The dog is big.", "en-US", True),
+        ("El gato está en la cama. El perro es grande.", "es", False),
+        ("Kucing ada di tempat tidur. Anjing itu besar.", "id", False),
+        ("Кот лежит на кровати. Собака большая, а мяч мой.", "ru", False),
+        ("Кот лежит на кровати. Собака большая, а мяч мой.", "en", False),
+    ],
+)
+def test_reading_grades_are_for_english(text: str, language: str, is_measured: bool) -> None:
+    # Given / When / Then
+    assert (reading_grade(text, language) is not None) == is_measured
 
 
 def test_the_wanted_length_follows_the_duration() -> None:

@@ -412,6 +412,22 @@ def test_the_mocks_answer_saves_nobody_anything() -> None:
     assert [answer.provenance.saved_usd for answer in answers] == [0.0, 0.0, 0.0]
 
 
+def test_an_imperfect_answer_serves_all_who_wait_for_it() -> None:
+    # Given a model that is always imperfect, and ten messages with the same question
+    provider = ScriptedProvider(good())
+    shared = SharedCalls(ladder(rung(provider), mock_rung()))
+    tasks = equal(10, check=lambda _: [broken("length", severity="imperfect")])
+
+    async def scenario() -> list[Answer[Lesson]]:
+        return await asyncio.gather(*map(shared.generate, tasks))
+
+    # When they are worked on at the same time
+    answers = asyncio.run(scenario())
+    # Then it was asked twice in all, not twice for each
+    assert len(provider.calls) == 2
+    assert {answer.provenance.mode for answer in answers} == {"live"}
+
+
 def test_a_block_is_shared_like_any_answer() -> None:
     # Given a call that the safety filter blocks
     blocked: Answer[Lesson] = Answer(data=None, provenance=LIVE, blocked_by="safety")
