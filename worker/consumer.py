@@ -7,18 +7,26 @@ have, and its delivery attempts are spent for nothing.
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
 
 from services.content.failures import BUG
-from services.errors import ConfigurationError, ContentWorkerError, NoModelAnswered, QueueUnavailable
+from services.errors import (
+    ConfigurationError,
+    ContentWorkerError,
+    NoModelAnswered,
+    QueueUnavailable,
+    StoreUnavailable,
+)
 from services.generation.spend import Spend
 from services.messaging.port import Delivery, MessageQueue
 from services.storage.patience import Patience
 from worker.handler import Handled, MessageHandler
 from worker.lease import InFlight, LeaseKeeper
+from worker.outage_watch import OutageWatch
 from worker.pace import BATCHES
 from worker.puller import Puller
 from worker.reporting import tell_crashed, tell_late, tell_settled, tell_unsettled
@@ -27,6 +35,8 @@ from worker.settler import Settler
 from worker.summary import Ending, RunSummary
 
 log = structlog.get_logger()
+
+_Done = TypeVar("_Done")
 
 BATCH_LINGER_SECONDS = 0.05
 """How long to wait for a whole batch of free slots: many small pulls cost more than they gain."""
@@ -47,15 +57,18 @@ HOLDING = (
 class Limits:
     """What bounds a run. `idle_timeout_seconds` and `max_runtime_seconds` are infinite for a run without end.
 
-    `lease_seconds` is how long a message stays away whose delivery nobody has received. `holds_on_outage` ends the run
-    when no model answers a message: the others would only be put off one by one.
+    `lease_seconds` is how long a message stays away whose delivery nobody has received.
     """
 
     concurrency: int
     idle_timeout_seconds: float
     max_runtime_seconds: float
     lease_seconds: int
-    holds_on_outage: bool = False
+
+    @property
+    def has_no_end(self) -> bool:
+        """Whether the run goes on until it is told to stop."""
+        return math.isinf(self.max_runtime_seconds) and math.isinf(self.idle_timeout_seconds)
 
     @property
     def batch(self) -> int:
@@ -64,7 +77,11 @@ class Limits:
 
 
 class Consumer:
-    """Consumes one subscription until it is drained, told to stop, or out of time."""
+    """Consumes one subscription until it is drained, told to stop, or out of time.
+
+    With a `watch` nothing is pulled while no model answers: a delivery is an attempt, and attempts are counted. The run
+    then ends, or waits for the models where it has no end.
+    """
 
     def __init__(
         self,
@@ -76,6 +93,7 @@ class Consumer:
         settler: Settler,
         limits: Limits,
         patience: Patience,
+        watch: OutageWatch | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
@@ -85,12 +103,14 @@ class Consumer:
         self._settler = settler
         self._limits = limits
         self._patience = patience
+        self._watch = watch
         self._clock = clock
         self._in_flight: set[InFlight] = set()
         self._stop_requested = asyncio.Event()
         self._slot_freed = asyncio.Event()
         self._cut_short: Ending = "stopped"
         self._busy_until = 0.0
+        self._outage_met: str | None = None
         self.summary = RunSummary()
 
     def stop(self) -> None:
@@ -106,10 +126,11 @@ class Consumer:
         keeper.add_done_callback(self._lease_keeper_ended)
         try:
             self.summary.ending = await self._consume(started)
-        except QueueUnavailable as error:
+        except (QueueUnavailable, StoreUnavailable) as error:
             self.summary.ending = "outage"
+            what = "queue" if isinstance(error, QueueUnavailable) else "store"
             log.error(
-                "run.ending", cause=error.message, fix="Nothing is lost. Run again when the queue is back."
+                "run.ending", cause=error.message, fix=f"Nothing is lost. Run again when the {what} is back."
             )
         except ConfigurationError as error:
             self.summary.ending = "configuration"
@@ -118,12 +139,15 @@ class Consumer:
             await self._drain()
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
+            await self._end_watch()
         self.summary.seconds = self._clock() - started
         return self.summary
 
     async def _consume(self, started: float) -> Ending:
         self._busy_until = self._clock()
         while not self._stop_requested.is_set():
+            if self._watch is not None and not await self._models_answer(self._watch):
+                break
             seconds_left = self._limits.max_runtime_seconds - (self._clock() - started)
             if seconds_left <= 0:
                 return "max_runtime"
@@ -137,6 +161,45 @@ class Consumer:
             if self._is_drained():
                 return "drained"
         return self._cut_short
+
+    async def _models_answer(self, watch: OutageWatch) -> bool:
+        """Whether messages may be pulled; a run without end waits until they may, or until `stop`."""
+        await self._tell(watch)
+        while (outage := await self._unless_stopped(watch.outage())) is not None:
+            if not self._limits.has_no_end:
+                self.summary.outage_since = outage.since.isoformat(timespec="seconds")
+                self._cut("outage", cause=outage.cause, fix=HOLDING, since=self.summary.outage_since)
+                return False
+            await self._unless_stopped(asyncio.sleep(watch.seconds_to_next_look))
+        return not self._stop_requested.is_set()
+
+    async def _tell(self, watch: OutageWatch) -> None:
+        """Let the watch know of an outage that a message has met."""
+        if self._outage_met is not None:
+            cause, self._outage_met = self._outage_met, None
+            outage = await watch.met(cause)
+            self.summary.outage_since = outage.since.isoformat(timespec="seconds")
+
+    async def _end_watch(self) -> None:
+        if self._watch is None:
+            return
+        self.summary.add_spend(self._watch.spend)
+        try:
+            await self._tell(self._watch)
+        except StoreUnavailable as error:
+            log.warning("outage.not_noted", cause=error.message)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, _Done]) -> _Done | None:
+        """What the work comes to; None after `stop`, which ends it."""
+        working = asyncio.create_task(work)
+        stopped = asyncio.create_task(self._stop_requested.wait())
+        try:
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            return None if self._stop_requested.is_set() else working.result()
+        finally:
+            for task in (working, stopped):
+                task.cancel()
+            await asyncio.gather(working, stopped, return_exceptions=True)
 
     async def _pull(self, limit: int, patience_seconds: float) -> Sequence[Delivery]:
         deliveries = await self._puller.pull(limit, patience_seconds=patience_seconds)
@@ -211,12 +274,14 @@ class Consumer:
         # In both cases every further message would meet the same wall.
         if settlement.reason == ConfigurationError.kind:
             self._cut("configuration", cause=settlement.detail, fix=settlement.fix)
-        elif settlement.reason == NoModelAnswered.kind and self._limits.holds_on_outage:
-            self._cut("outage", cause=settlement.detail, fix=HOLDING)
+        elif settlement.reason == NoModelAnswered.kind and self._watch is not None:
+            self._outage_met = settlement.detail
+            if not self._limits.has_no_end:
+                self._cut("outage", cause=settlement.detail, fix=HOLDING)
 
-    def _cut(self, ending: Ending, *, cause: str, fix: str) -> None:
+    def _cut(self, ending: Ending, *, cause: str, fix: str, **facts: str) -> None:
         if not self._stop_requested.is_set():
-            log.error("run.ending", cause=cause, fix=fix)
+            log.error("run.ending", cause=cause, fix=fix, **facts)
             self._cut_short = ending
             self.stop()
 

@@ -17,7 +17,7 @@ from worker.settings import Settings, load_settings
 from worker.showing import print_result, print_results
 from worker.stopping import stopped_by_signals
 from worker.wiring.backends import Backend, connect
-from worker.wiring.models import language_model
+from worker.wiring.models import language_models
 from worker.wiring.work import consumer
 
 IDLE_SECONDS = 0.2
@@ -35,11 +35,11 @@ async def run_demo() -> int:
         patience = Patience()
         async with (
             connect(settings) as backend,
-            language_model(settings, backend, patience) as model,
+            language_models(settings, backend, patience) as asked,
         ):
             await backend.publisher.publish(settings.worker_topic, [_message(q) for q in questions])
             await _claim_elsewhere(backend)
-            worker = consumer(settings, backend, model=model, patience=patience)
+            worker = consumer(settings, backend, models=asked, patience=patience)
             async with stopped_by_signals(lambda _signal: worker.stop()):
                 summary = await worker.run()
             await _show(backend, len(questions) + 1)

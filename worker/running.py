@@ -20,7 +20,7 @@ from worker.settings import Settings, load_settings
 from worker.stopping import StoppedEarly, stopped_by_signals, unless_stopped
 from worker.summary import EXIT_CONFIGURATION, EXIT_OUTAGE, REFUSED_FIX, RunSummary
 from worker.wiring.backends import connect
-from worker.wiring.models import language_model
+from worker.wiring.models import language_models
 from worker.wiring.work import consumer
 
 log = structlog.get_logger()
@@ -91,7 +91,7 @@ async def _ready(settings: Settings, connections: AsyncExitStack, *, continuous:
     """A worker whose queue and store have answered."""
     patience = Patience()
     backend = await connections.enter_async_context(connect(settings))
-    model = await connections.enter_async_context(language_model(settings, backend, patience))
+    asked = await connections.enter_async_context(language_models(settings, backend, patience))
     await backend.provisioner.verify()
     await backend.results.get("startup-check")
-    return consumer(settings, backend, model=model, patience=patience, continuous=continuous)
+    return consumer(settings, backend, models=asked, patience=patience, continuous=continuous)

@@ -31,7 +31,7 @@ class RunSummary:
     `saved_usd` is what answers had cost that were found instead of paid for, where their price is known.
     Results that no model was asked for (screened questions) have no mode to count. `execution` and `task_index` say
     which task of a Cloud Run execution this is, and are None elsewhere; one task's counts are its own, not those of
-    the whole execution.
+    the whole execution. `outage_since` says since when no model answers, where messages are held for one that does.
     """
 
     ending: Ending = "drained"
@@ -45,6 +45,7 @@ class RunSummary:
     cost_is_complete: bool = True
     saved_usd: float = 0.0
     waiting_for_store: int = 0
+    outage_since: str | None = None
     seconds: float = 0.0
     execution: str | None = None
     task_index: int | None = None
@@ -58,7 +59,7 @@ class RunSummary:
         self.saved_usd += document["saved_usd"] or 0.0
 
     def add_spend(self, spend: Spend) -> None:
-        """Count what was spent on one message, rounded as its log line has it."""
+        """Count what was spent on one message, or on looking, rounded as its log line has it."""
         self.cost_usd = rounded_usd(self.cost_usd + rounded_usd(spend.least_usd))
         self.cost_is_complete = self.cost_is_complete and spend.cost_usd is not None
 
@@ -81,8 +82,9 @@ class RunSummary:
 
     def line(self) -> str:
         """The summary in one line."""
+        since = f" since {self.outage_since}" if self.outage_since and self.ending == "outage" else ""
         parts = [
-            f"{self._whose()}{self.ending} after {self.seconds:.1f} s",
+            f"{self._whose()}{self.ending}{since} after {self.seconds:.1f} s",
             f"{self.pulled} pulled",
             f"{sum(self.results.values())} answered{_listed(self.results)}{_listed(self.modes)}",
         ]

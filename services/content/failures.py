@@ -19,6 +19,12 @@ ALL_FAILURES = 10
 
 BUG = "bug"
 
+BLOCKED = "blocked"
+"""A model's safety filter took the answer away."""
+
+SAME_BLOCKS = 3
+"""A request that was blocked so often is not asked again: by then it is no false alarm of the filter."""
+
 
 def failure(
     *,
@@ -71,6 +77,11 @@ def is_hopeless(failures: Sequence[Failure]) -> bool:
     """Whether a request has failed often enough to be given up."""
     counts = [one.count for one in failures]
     return max(counts, default=0) >= SAME_FAILURES or sum(counts) >= ALL_FAILURES
+
+
+def is_believed(failures: Sequence[Failure]) -> bool:
+    """Whether a request was blocked so often that it is not asked again."""
+    return sum(one.count for one in failures if one.kind == BLOCKED) >= SAME_BLOCKS
 
 
 def fingerprint(stage: str, kind: str, message: str) -> str:

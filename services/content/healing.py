@@ -1,4 +1,4 @@
-"""The use case of repaying debts: degraded results are requested again, and better ones replace them."""
+"""The use case of repaying debts: degraded and blocked results are requested again, and better ones replace them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Literal
 
-from services.content.failures import counted, failure_of, is_hopeless
+from services.content.failures import counted, failure_of, is_believed, is_hopeless
 from services.content.models import ContentRequest, Debt, Failure
 from services.content.ownership import Ownership
 from services.content.pipeline import Content, ContentPipeline
@@ -56,7 +56,7 @@ class Healing:
     _claims: Iterator[int] = field(default_factory=lambda: count(1), init=False, repr=False)
 
     async def heal(self, document: Document, *, on_claim: Callable[[Allowance], None]) -> Settled:
-        """Answer a degraded result's request again and replace the result by the better one.
+        """Answer the request of a result with a debt again and replace the result by the better one.
 
         The old result stays readable until then, and stays for good when the new one is no better. The claim is
         released when the work ends without either. `on_claim` receives the allowance of the work, which knows what was
@@ -108,7 +108,11 @@ class Healing:
         now = self.now()
         block = block_of(content, now=now)
         if block is not None:
-            document = _with_failures(document, counted(document["failures"], block))
+            failures = counted(document["failures"], block)
+            document = _with_failures(document, failures)
+            if document["status"] == "blocked" and not is_believed(failures):
+                await ownership.fail(failures)
+                return Settled(outcome="failed", failure=block)
         if not is_better(content, document):
             return await self._write_off(ownership, document, block)
         attempt = ownership.claim.attempt

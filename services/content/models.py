@@ -203,7 +203,7 @@ class Failure(BaseModel):
 
 
 class Debt(BaseModel):
-    """What it takes to answer a degraded result's request again, without its student: kept until it is repaid."""
+    """What it takes to answer a request again, without its student: kept until a better answer repays it."""
 
     since: datetime
     question: str
@@ -245,7 +245,8 @@ class ContentResult(BaseModel):
 
     `message_id` is the queue's id of the message that was worked on. `saved_usd` is what answers had cost that were
     found instead of paid for again; None when one price is unknown.
-    `debt` is there while the result is degraded, `earlier` holds the results that better ones have replaced.
+    `debt` is there while a better answer is owed (degraded, or blocked by a model's filter), `earlier` holds the
+    results that better ones have replaced.
     """
 
     request_id: str

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from services.content.catalog import Catalog
 from services.content.catalog.search import TopicSearch
+from services.content.failures import BLOCKED
 from services.content.interests import interest_findings, interest_task
 from services.content.models import (
     ContentRequest,
@@ -156,7 +157,7 @@ async def _side_by_side(
 
 def _blocked(stage: Stage, answer: Answer[Any]) -> Blocked:
     message = f"The safety filter of {answer.provenance.model} blocked the answer ({answer.blocked_by})."
-    return Blocked(stage=stage, kind="blocked", message=message)
+    return Blocked(stage=stage, kind=BLOCKED, message=message)
 
 
 def _screened(category: str) -> Content:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.content.failures import failure, total_cost
+from services.content.failures import BLOCKED, failure, total_cost
 from services.content.models import (
     ContentRequest,
     ContentResult,
@@ -107,7 +107,7 @@ def finished_document(
     now: datetime,
 ) -> dict[str, Any]:
     """The result of a request, ready to store; `failures` are those of earlier attempts."""
-    debt = _debt(request, content, now) if _mode(content) != "live" else None
+    debt = _debt(request, now) if _is_owed(content) else None
     return ContentResult(
         request_id=request.request_id,
         message_id=message_id,
@@ -122,7 +122,12 @@ def finished_document(
 
 
 def is_better(content: Content, document: Mapping[str, Any]) -> bool:
-    """Whether new content should replace a degraded result: it is less degraded and takes no script away."""
+    """Whether new content should replace a result with a debt: it is less degraded and takes no script away.
+
+    Anything else is better than a block.
+    """
+    if document["status"] == "blocked":
+        return content.blocked is None
     if _WORST_FIRST.index(_mode(content)) <= _WORST_FIRST.index(document["mode"]):
         return False
     return content.script is not None or document["script"] is None
@@ -131,7 +136,7 @@ def is_better(content: Content, document: Mapping[str, Any]) -> bool:
 def healed_document(
     document: Mapping[str, Any], content: Content, policy: ResultPolicy, *, attempt: int, now: datetime
 ) -> dict[str, Any]:
-    """The result that repays a degraded one, and how that one had come about."""
+    """The result that repays a debt, and how the one before had come about."""
     earlier = [*document.get("earlier", ()), EarlierResult.model_validate(document).model_dump()]
     kept = {
         name: document[name]
@@ -147,7 +152,7 @@ def healed_document(
 
 
 def written_off_document(document: Mapping[str, Any], *, attempt: int) -> dict[str, Any]:
-    """A degraded result that stays, because nothing better is to be had for it: its debt is no longer kept."""
+    """A result that stays, because nothing better is to be had for it: its debt is no longer kept."""
     kept = {name: value for name, value in document.items() if name not in ("debt", "claim")}
     return {**kept, "attempt": attempt}
 
@@ -190,9 +195,14 @@ def block_of(content: Content, *, now: datetime) -> Failure | None:
     return failure(stage=blocked.stage, kind=blocked.kind, message=blocked.message, now=now)
 
 
-def _debt(request: ContentRequest, content: Content, now: datetime) -> Debt | None:
-    if content.blocked:  # no better model is asked to say what another one would not
-        return None
+def _is_owed(content: Content) -> bool:
+    """Whether a better answer may be had later: from a better model, or from the same one without a false alarm."""
+    if content.blocked is not None:
+        return content.blocked.kind == BLOCKED
+    return _mode(content) != "live"
+
+
+def _debt(request: ContentRequest, now: datetime) -> Debt:
     return Debt(
         since=now,
         question=mask_contacts(tidied(request.student_query)),

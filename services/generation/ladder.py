@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from services.errors import PermanentError
+from services.errors import NoModelAnswered, PermanentError, RequestFailed
+from services.generation.canary import Canary
 from services.generation.cancelling import ended_first
-from services.generation.no_answer import no_answer
+from services.generation.no_answer import OWN_FAULTS, no_answer
 from services.generation.paid import PaidAnswer, content_keys, paid_document, read_paid
 from services.generation.port import (
     Answer,
@@ -33,8 +34,12 @@ KEEP_SECONDS = 1.0
 class Ladder:
     """The `LanguageModel` of the worker: for each stage its rungs, best first.
 
-    A block by a model's safety filter is an answer: no lower rung is asked to say what a higher one would
-    not. Answers of models are kept in `paid` for `answer_lifetime`, and taken from there; the mock's are not.
+    A block by a model's safety filter is an answer, once the model has given it twice: no lower rung is asked to say
+    what a higher one would not. Answers of models are kept in `paid` for `answer_lifetime`, and taken from there;
+    blocks are not, which are about one request, and neither is what the mock answers.
+
+    A request at which every rung has failed is held to be bad only if one of them answers the `canary`; without a
+    canary models are taken to be in order.
     """
 
     def __init__(
@@ -43,12 +48,14 @@ class Ladder:
         *,
         paid: PaidAnswers,
         answer_lifetime: timedelta,
+        canary: Canary | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rungs_by_stage = rungs_by_stage
         self._paid = paid
         self._answer_lifetime = answer_lifetime
+        self._canary = canary
         self._now = now
         self._clock = clock
 
@@ -71,12 +78,15 @@ class Ladder:
                 paid |= await self._find(task, {position: keys[position]})
             if (found := paid.get(position)) is not None:
                 return _found(found, descent.provenance(rung, position, self._clock() - started))
-            report = await rung.ask(task)
+            report = await _ask(rung, task)
             descent.take(rung.ref, report)
             if report.failure is None:
                 provenance = descent.provenance(rung, position, self._clock() - started)
-                if position in keys:
-                    kept = self._keep(keys[position], task, rung.ref, _paid(report, provenance.error))
+                if position in keys and report.data is not None:
+                    paid_for = PaidAnswer(
+                        data=report.data, cost_usd=report.spend.cost_usd, error=provenance.error
+                    )
+                    kept = self._keep(keys[position], task, rung.ref, paid_for)
                     await ended_first(kept, seconds=KEEP_SECONDS)
                 return Answer(
                     data=report.data,
@@ -84,7 +94,29 @@ class Ladder:
                     provenance=provenance,
                     repairs=report.repairs,
                 )
-        raise no_answer(task.stage, descent.failures)
+        raise await self._whose_fault(task, rungs, descent.failures)
+
+    async def _whose_fault(
+        self, task: Task[AnswerT], rungs: Sequence[Rung], failures: Sequence[tuple[ModelRef, RungFailure]]
+    ) -> NoModelAnswered | RequestFailed:
+        """The error for a task that no rung has answered."""
+        error = no_answer(task.stage, failures)
+        if isinstance(error, NoModelAnswered) or await self._answer_others(task, rungs, failures):
+            return error
+        return no_answer(task.stage, failures, answers_others=False)
+
+    async def _answer_others(
+        self, task: Task[AnswerT], rungs: Sequence[Rung], failures: Sequence[tuple[ModelRef, RungFailure]]
+    ) -> bool:
+        """Whether a rung that failed at the request could answer another one now; the best ones are tried first."""
+        if self._canary is None:
+            return True
+        for rung, (_, failure) in zip(rungs, failures, strict=True):
+            if failure.kind not in OWN_FAULTS:
+                continue
+            if await self._canary.failure(rung, task.stage, task.allowance) is None:
+                return True
+        return False
 
     async def _find(self, task: Task[AnswerT], keys: Mapping[int, str]) -> dict[int, PaidAnswer[AnswerT]]:
         """The answers that were paid for and fit the task, by position of their rungs."""
@@ -133,6 +165,20 @@ class _Descent:
         )
 
 
+async def _ask(rung: Rung, task: Task[AnswerT]) -> RungReport[AnswerT]:
+    """Ask a rung; what its filter has blocked is asked once more, because filters give false alarms."""
+    first = await rung.ask(task)
+    if first.blocked_by is None or task.allowance.is_spent:
+        return first
+    second = await rung.ask(task)
+    spend = first.spend + second.spend
+    if second.failure is not None:
+        return replace(first, spend=spend)
+    if second.blocked_by is None:
+        log.warning("block.not_repeated", rung=str(rung.ref), stage=task.stage, blocked_by=first.blocked_by)
+    return replace(second, spend=spend)
+
+
 def _first_position(task: Task[AnswerT], paid: Mapping[int, PaidAnswer[AnswerT]]) -> int:
     return min(paid, default=0) if task.resumes else 0
 
@@ -143,18 +189,11 @@ def _mode(rung: Rung, position: int) -> Mode:
     return "live" if position == 0 else "fallback"
 
 
-def _paid(report: RungReport[AnswerT], error: RungFailure | None) -> PaidAnswer[AnswerT]:
-    return PaidAnswer(
-        data=report.data, blocked_by=report.blocked_by, cost_usd=report.spend.cost_usd, error=error
-    )
-
-
 def _found(answer: PaidAnswer[AnswerT], provenance: Provenance) -> Answer[AnswerT]:
     # Where no rung was asked, the reason for a lower one is that of the attempt which paid.
     error = answer.error if provenance.mode != "live" else None
     return Answer(
         data=answer.data,
-        blocked_by=answer.blocked_by,
         provenance=replace(
             provenance, cached=True, saved_usd=answer.cost_usd, error=provenance.error or error
         ),

@@ -16,16 +16,23 @@ NEUTRAL = frozenset({AllowanceSpent.kind})
 
 
 def no_answer(
-    stage: str, failures: Sequence[tuple[ModelRef, RungFailure]]
+    stage: str, failures: Sequence[tuple[ModelRef, RungFailure]], *, answers_others: bool = True
 ) -> NoModelAnswered | RequestFailed:
-    """The error for a task whose rungs have all failed like this, best rung first."""
+    """The error for a task whose rungs have all failed like this, best rung first.
+
+    `answers_others` says whether one of those that failed at the request could answer another one.
+    """
     telling = [failure.kind for _, failure in failures if failure.kind not in NEUTRAL]
     if telling and OWN_FAULTS.issuperset(telling):
-        return _request_failed(stage, failures, kind=telling[-1])
+        if answers_others:
+            return _request_failed(stage, failures, kind=telling[-1])
+        return _outage(f"No model answers anybody for {stage}, not even a standard question.", failures)
+    return _outage(f"No rung of the ladder for {stage} answered.", failures)
+
+
+def _outage(what: str, failures: Sequence[tuple[ModelRef, RungFailure]]) -> NoModelAnswered:
     reasons = "; ".join(f"{ref}: {failure.message}" for ref, failure in failures)
-    return NoModelAnswered(
-        f"No rung of the ladder for {stage} answered. {reasons}", retry_after=_retry_after(failures)
-    )
+    return NoModelAnswered(f"{what} {reasons}", retry_after=_retry_after(failures))
 
 
 def _retry_after(failures: Sequence[tuple[ModelRef, RungFailure]]) -> float | None:

@@ -16,10 +16,9 @@ from services.generation.port import AnswerT, ModelRef, RungFailure, Task
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaidAnswer(Generic[AnswerT]):
-    """An answer or a block by the safety filter, what it had cost, and why no better rung had given it."""
+    """An answer, what it had cost, and why no better rung had given it."""
 
-    data: AnswerT | None
-    blocked_by: str | None
+    data: AnswerT
     cost_usd: float | None
     error: RungFailure | None
 
@@ -45,8 +44,7 @@ def paid_document(
     return {
         "stage": stage,
         "model": str(ref),
-        "answer": None if answer.data is None else answer.data.model_dump_json(),
-        "blocked_by": answer.blocked_by,
+        "answer": answer.data.model_dump_json(),
         "cost_usd": answer.cost_usd,
         "error_kind": error.kind if error else None,
         "error_code": error.code if error else None,
@@ -58,19 +56,14 @@ def paid_document(
 
 def read_paid(task: Task[AnswerT], document: Mapping[str, Any]) -> PaidAnswer[AnswerT] | None:
     """The answer in a document, or None when it cannot be used for this task, or not any more."""
-    text, blocked_by = document.get("answer"), document.get("blocked_by")
-    data = None
-    if isinstance(text, str):
-        read = read_kept(task, text)
-        if isinstance(read, Misfit):
-            return None
-        # An imperfect one was asked for once more before it was kept.
-        data = read.answer
-    elif not isinstance(blocked_by, str):
+    # Without a text: a block by the safety filter, as earlier versions kept it. It was the answer of one request.
+    if not isinstance(text := document.get("answer"), str):
         return None
-    return PaidAnswer(
-        data=data, blocked_by=blocked_by, cost_usd=document.get("cost_usd"), error=_error(document)
-    )
+    read = read_kept(task, text)
+    if isinstance(read, Misfit):
+        return None
+    # An imperfect one was asked for once more before it was kept.
+    return PaidAnswer(data=read.answer, cost_usd=document.get("cost_usd"), error=_error(document))
 
 
 def _error(document: Mapping[str, Any]) -> RungFailure | None:

@@ -79,8 +79,10 @@ class _Call:
         no_model_answered = answer is None or answer.provenance.mode == "mock"
         if no_model_answered and self._task.allowance.fell_short and not task.allowance.is_spent:
             return False
-        # An imperfect answer was asked for once more already, and would be again.
-        return answer is None or answer.data is None or is_usable(task.check(answer.data))
+        if answer is None:
+            return True
+        # A block is about the request that met it. An imperfect answer was asked for once more already.
+        return answer.data is not None and is_usable(task.check(answer.data))
 
     def answer(self) -> Answer[Any]:
         """The answer for one waiter, or the call's error in a copy of its own."""

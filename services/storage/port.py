@@ -93,7 +93,7 @@ class ResultReader(Protocol):
 
 
 class DebtStore(Protocol):
-    """Finished documents with a field `debt`: degraded answers that are to be given again.
+    """Finished documents with a field `debt`: answers that are to be given again, degraded or blocked.
 
     Claims made here are extended and completed through the `ResultStore` like any other; meanwhile the document stays
     readable as it is.

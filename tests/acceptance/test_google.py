@@ -212,10 +212,12 @@ def test_with_hold_an_outage_leaves_messages_in_the_queue_for_a_later_run(
     project = cloud(Rule(status="UNAVAILABLE"))
     project.publish(question(1))
     ran = project("run", WORKER_ON_OUTAGE="hold", WORKER_MODELS="vertex:gemini-3.8-flash, mock")
-    # Then the run says so and nothing is answered
+    # Then the run says so, since when, and has not so much as pulled it
     assert ran.code == 75, ran.everything
     assert "WORKER_ON_OUTAGE" in ran.stderr
-    assert {document["status"] for document in project.documents().values()} == {"processing"}
+    assert ran.stdout.startswith("outage since ")
+    assert " 0 pulled" in ran.stdout
+    assert project.documents() == {}
     # When they are back, a later run answers
     project.vertex.control.reset()
     later = project("run", WORKER_ON_OUTAGE="hold", WORKER_IDLE_TIMEOUT_SECONDS="15")

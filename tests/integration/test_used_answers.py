@@ -13,10 +13,10 @@ from services.content.catalog import load_catalog
 from services.content.catalog.search import TopicSearch
 from services.content.pipeline import Content, ContentPipeline
 from services.generation.allowance import Allowance
-from services.generation.breaker import Breaker
 from services.generation.ladder import Ladder
 from services.generation.port import ModelRef
 from services.generation.providers.vertex import VertexProvider
+from services.generation.refusals import Refusals
 from services.generation.rung import Rung
 from tests.builders import content_request
 from tests.emulators.vertex_faults import Faults, Rule
@@ -76,7 +76,7 @@ def produce(*rules: Rule, **request: Any) -> tuple[Content, Counter[tuple[str, s
     async def scenario() -> tuple[Content, Counter[tuple[str, str]]]:
         async with VertexEmulator(faults=Faults(rules=list(rules))) as emulator:
             provider = VertexProvider("school", emulator_host=emulator.host)
-            rungs = [Rung(provider, ref, breaker=Breaker()) for ref in MODELS]
+            rungs = [Rung(provider, ref, refusals=Refusals(ref)) for ref in MODELS]
             ladder = Ladder(
                 dict.fromkeys(STAGES, rungs), paid=MemoryAnswers(), answer_lifetime=timedelta(days=1)
             )

@@ -32,7 +32,9 @@ DELIVERY_LIMIT = Cause(
     kind="delivery_limit",
     text=(
         "The queue gave up, because the message had come as often as the subscription allows and was never settled. "
-        "Look in the worker's logs for message.crashed, or for workers that were killed in the middle of their work."
+        "Look in the worker's logs for message.crashed, for workers that were killed in the middle of their work, and "
+        "for long outages: run.ending or message.settled with the reason no_answer, store_unavailable or "
+        "queue_unavailable. After an outage the message is sound: redrive it."
     ),
 )
 UNEXPLAINED = Cause(

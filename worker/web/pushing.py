@@ -5,6 +5,7 @@ has it delivered again by the subscription's retry policy.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,14 +16,15 @@ from http import HTTPStatus
 import structlog
 
 from services.content.failures import BUG, place_of
-from services.errors import ConfigurationError, ContentWorkerError, MessageDecodeError
+from services.errors import ConfigurationError, ContentWorkerError, MessageDecodeError, NoModelAnswered
 from services.generation.spend import Spend
 from services.messaging.port import Delivery
 from worker.handler import MessageHandler
 from worker.lease import InFlight, LeaseKeeper
+from worker.outage_watch import OutageWatch
 from worker.reporting import tell_crashed, tell_late, tell_settled, tell_unsettled
 from worker.settler import Settler
-from worker.web.answers import Answer, HttpError, come_again, http_error_of
+from worker.web.answers import RETRY_AFTER_SECONDS, Answer, HttpError, come_again, http_error_of
 from worker.web.calls import Call, body_of
 from worker.web.pushes import Pushed, pushed
 
@@ -50,7 +52,7 @@ class Push:
     """Works on pushed messages.
 
     No keys apply here: Pub/Sub sends a token of its service account, and Cloud Run checks it (IAM). `seconds` bounds a
-    request, `concurrency` the requests in flight.
+    request, `concurrency` the requests in flight. With a `watch` no message is worked on while no model answers.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Push:
         leases: LeaseKeeper,
         concurrency: int,
         seconds: float,
+        watch: OutageWatch | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -69,6 +72,7 @@ class Push:
         self._leases = leases
         self._concurrency = concurrency
         self._seconds = seconds
+        self._watch = watch
         self._clock = clock
         self._now = now
         self._busy = 0
@@ -133,6 +137,9 @@ class Push:
             )
 
     async def _settled(self, message: InFlight, defect: MessageDecodeError | None) -> Answer:
+        if self._watch is not None and (outage := await self._watch.outage()) is not None:
+            again = max(RETRY_AFTER_SECONDS, math.ceil(self._watch.seconds_to_next_look))
+            return come_again(NoModelAnswered.kind, outage.cause, seconds=again).answer()
         started = self._clock()
         if defect is None:
             handled = await self._handler.handle(message)
@@ -144,6 +151,8 @@ class Push:
         tell_settled(handled, message_id=message.delivery.message_id, seconds=seconds, spend=_bill(message))
         if comes_again_in:
             settlement = handled.settlement
+            if self._watch is not None and settlement.reason == NoModelAnswered.kind:
+                await self._watch.met(settlement.detail)
             return come_again(settlement.reason, settlement.detail, seconds=comes_again_in).answer()
         return Answer(status=HTTPStatus.NO_CONTENT)
 

@@ -2,13 +2,18 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
+from services.content.standard_questions import StandardQuestions
 from services.errors import ConfigurationError
+from services.generation.canary import Canary
 from services.generation.ladder import Ladder
+from services.generation.outage_notes import OutageNotes
 from services.generation.port import LanguageModel, ModelRef, PaidAnswers, Provider
+from services.generation.probe import Look, look
 from services.generation.providers.mock import MockProvider
 from services.generation.recall import Recall
 from services.generation.refs import parse_ladder
@@ -16,6 +21,7 @@ from services.generation.refusals import Refusals
 from services.generation.rung import Rung
 from services.generation.shared_calls import SharedCalls
 from services.storage.patience import Patience, PatientAnswers
+from worker.outage_watch import OutageWatch
 from worker.settings import Settings
 from worker.wiring.backends import EMULATED_PROJECT, Backend
 
@@ -25,25 +31,46 @@ Choice = Callable[[list[ModelRef], dict[str, Provider]], list[ModelRef]]
 """Which rungs of a ladder are there to be asked."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Models:
+    """What answers messages, and what tells whether it does: only where they are held otherwise."""
+
+    language: LanguageModel
+    watch: OutageWatch | None
+
+
 @asynccontextmanager
-async def language_model(
-    settings: Settings, backend: Backend, patience: Patience
-) -> AsyncIterator[LanguageModel]:
+async def language_models(settings: Settings, backend: Backend, patience: Patience) -> AsyncIterator[Models]:
     """The ladders of all stages, with what was paid for before; connections to models are closed at the end.
 
     Raises `ConfigurationError` naming the variable that holds a bad ladder.
     """
-    choose = without_mock if settings.worker_on_outage == "hold" else _available
+    holds = settings.worker_on_outage == "hold"
+    choose = without_mock if holds else _available
     ladders = ladders_of(settings)
     async with AsyncExitStack() as stack:
         rungs = rungs_of(ladders, providers_of(settings, stack), choose)
-        yield model_of(settings, rungs, Recall(PatientAnswers(backend.answers, patience)))
+        yield Models(
+            language=model_of(settings, rungs, Recall(PatientAnswers(backend.answers, patience))),
+            watch=_watch(rungs, backend) if holds else None,
+        )
 
 
 def model_of(settings: Settings, rungs: Mapping[str, Sequence[Rung]], paid: PaidAnswers) -> LanguageModel:
     """One ladder a stage, with paid answers before it; equal tasks in flight share one call."""
     lifetime = timedelta(days=settings.worker_result_ttl_days)
-    return SharedCalls(Ladder(rungs, paid=paid, answer_lifetime=lifetime))
+    canary = Canary(StandardQuestions())
+    return SharedCalls(Ladder(rungs, paid=paid, answer_lifetime=lifetime, canary=canary))
+
+
+def _watch(rungs: Mapping[str, Sequence[Rung]], backend: Backend) -> OutageWatch:
+    questions = StandardQuestions()
+
+    async def look_at_all(*, thoroughly: bool) -> Look:
+        return await look(rungs, await questions() if thoroughly else None)
+
+    refs = [rung.ref for of_stage in rungs.values() for rung in of_stage]
+    return OutageWatch(look_at_all, OutageNotes(backend.answers, refs))
 
 
 def ladders_of(settings: Settings) -> dict[str, list[ModelRef]]:

@@ -19,7 +19,7 @@ from worker.web.opinions import GiveFeedback
 from worker.web.pushing import Push, PushedQueue
 from worker.web.submission import Submit
 from worker.wiring.backends import connect
-from worker.wiring.models import language_model
+from worker.wiring.models import language_models
 from worker.wiring.work import message_handler, result_policy, settler, student_key
 
 log = structlog.get_logger()
@@ -76,14 +76,15 @@ async def _push(settings: Settings) -> AsyncIterator[Endpoint]:
     patience, queue = Patience(), PushedQueue()
     async with (
         connect(settings) as backend,
-        language_model(settings, backend, patience) as model,
+        language_models(settings, backend, patience) as asked,
     ):
         push = Push(
-            handler=message_handler(settings, backend, model=model, patience=patience),
+            handler=message_handler(settings, backend, model=asked.language, patience=patience),
             settler=settler(settings, backend, queue),
             leases=LeaseKeeper(queue, lease_seconds=settings.worker_lease_seconds),
             concurrency=settings.worker_concurrency,
             seconds=settings.worker_max_runtime_seconds,
+            watch=asked.watch,
         )
         async with push.renewing():
             yield push

@@ -33,7 +33,7 @@ from worker.puller import PULL_WAIT_SECONDS, Puller
 from worker.settings import Settings
 from worker.settler import Settler
 from worker.wiring.backends import Backend
-from worker.wiring.models import ladders_of, model_of, providers_of, rungs_of, without_mock
+from worker.wiring.models import Models, ladders_of, model_of, providers_of, rungs_of, without_mock
 
 log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ def consumer(
     settings: Settings,
     backend: Backend,
     *,
-    model: LanguageModel,
+    models: Models,
     patience: Patience,
     continuous: bool = False,
 ) -> Consumer:
@@ -101,16 +101,16 @@ def consumer(
         idle_timeout_seconds=idle_timeout,
         max_runtime_seconds=math.inf if continuous else settings.worker_max_runtime_seconds,
         lease_seconds=settings.worker_lease_seconds,
-        holds_on_outage=settings.worker_on_outage == "hold",
     )
     return Consumer(
         queue=backend.queue,
         puller=Puller(backend.queue, wait_seconds=min(PULL_WAIT_SECONDS, idle_timeout)),
-        handler=message_handler(settings, backend, model=model, patience=patience),
+        handler=message_handler(settings, backend, model=models.language, patience=patience),
         leases=LeaseKeeper(backend.queue, lease_seconds=settings.worker_lease_seconds),
         settler=settler(settings, backend, backend.queue),
         limits=limits,
         patience=patience,
+        watch=models.watch,
     )
 
 

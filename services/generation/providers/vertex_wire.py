@@ -67,7 +67,11 @@ def build_request(model_path: str, task: Task[AnswerT], rejection: Rejection | N
 def read_completion(response: Any) -> Completion:
     """What a response says, in the words of the port. Reasons newer than this code count as `other`."""
     usage = _usage(response)
-    if (reason := int(response.prompt_feedback.block_reason)) != _BlockedReason.BLOCKED_REASON_UNSPECIFIED:
+    reason = int(response.prompt_feedback.block_reason)
+    if reason == _BlockedReason.OTHER:
+        # No verdict about what was asked: nothing came back, and nobody says why.
+        return Completion(text="", finish="other", usage=usage)
+    if reason != _BlockedReason.BLOCKED_REASON_UNSPECIFIED:
         return Completion(
             text="", finish="blocked", usage=usage, blocked_by=f"prompt_{_name(_BlockedReason, reason)}"
         )

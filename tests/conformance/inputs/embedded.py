@@ -77,11 +77,11 @@ async def _drain(
     patience = Patience()
     async with (
         connect(settings) as backend,
-        models.language_model(settings, backend, patience) as model,
+        models.language_models(settings, backend, patience) as made,
     ):
         messages = [Message(data=one.data, attributes=one.attributes) for one in inputs]
         ids = await backend.publisher.publish(settings.worker_topic, messages)
-        summary = await consumer(settings, backend, model=model, patience=patience).run()
+        summary = await consumer(settings, backend, models=made, patience=patience).run()
         letters: list[Delivery] = []
         while found := await backend.dead_letters.pull(len(inputs), wait_seconds=0):
             letters += found

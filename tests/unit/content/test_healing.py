@@ -233,6 +233,65 @@ def test_where_there_was_no_lesson_a_block_is_the_better_result_and_tells_why() 
     assert [failure.kind for failure in result.failures] == ["blocked"]
 
 
+def blocked_by_filter(store: MemoryStore) -> dict[str, Any]:
+    """A result of yesterday whose script a model's filter has blocked."""
+    return owing(store, BLOCKED)
+
+
+def test_a_block_by_a_models_filter_is_owed_a_second_look_and_one_by_our_own_screen_is_not() -> None:
+    store = MemoryStore()
+    assert blocked_by_filter(store)["debt"]["question"] == QUESTION
+    screened = Content(
+        status="blocked", blocked=Blocked(stage="screen", kind="violence", message="Blocked before.")
+    )
+    assert "debt" not in owing(store, screened)
+
+
+@pytest.mark.parametrize("new", [content(), ASKS_BACK], ids=["a lesson", "a question back"])
+def test_a_false_alarm_of_the_filter_is_repaired(new: Content) -> None:
+    # Given a blocked result
+    store = MemoryStore()
+    old = blocked_by_filter(store)
+    # When the filter lets the same question pass
+    assert heal(healing(store, FunctionPipeline(new)), old).outcome == "healed"
+    # Then its answer takes the block's place, and tells of it
+    result = ContentResult.model_validate(store.documents[ID])
+    assert (result.status, result.mode, result.debt) == (new.status, "live", None)
+    (earlier,) = result.earlier
+    assert earlier.status == "blocked"
+
+
+def test_a_block_is_looked_at_twice_and_then_believed() -> None:
+    store = MemoryStore()
+    blocked_by_filter(store)
+    # Given a filter that says the same every time
+    outcomes = [
+        heal(healing(store, FunctionPipeline(BLOCKED)), dict(store.documents[ID])).outcome for _ in range(2)
+    ]
+    # Then it is still owed after the first look, and no more after the second
+    assert outcomes == ["failed", "kept"]
+    stored = store.documents[ID]
+    assert (stored["status"], "debt" in stored) == ("blocked", False)
+    assert [(one["kind"], one["count"]) for one in stored["failures"]] == [("blocked", 3)]
+
+
+def test_blocks_for_different_reasons_are_counted_together() -> None:
+    store = MemoryStore()
+    blocked_by_filter(store)
+    for stage, outcome in (("nlu", "failed"), ("interest", "kept")):
+        reason = Blocked(stage=stage, kind="blocked", message=f"Blocked at {stage}.")
+        pipeline = FunctionPipeline(replace(BLOCKED, blocked=reason))
+        assert heal(healing(store, pipeline), dict(store.documents[ID])).outcome == outcome
+
+
+def test_a_block_of_a_lower_model_is_not_replaced_by_another_block() -> None:
+    store = MemoryStore()
+    lower = content("fallback").provenance
+    old = owing(store, replace(BLOCKED, provenance=lower))
+    assert heal(healing(store, FunctionPipeline(BLOCKED)), old).outcome == "failed"
+    assert "debt" in store.documents[ID]
+
+
 def test_two_healers_at_once_pay_for_a_debt_once() -> None:
     async def scenario() -> None:
         # Given a healer in the middle of an answer

@@ -6,8 +6,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.errors import ModelUnavailable
+from services.generation.allowance import Allowance
 from services.generation.ladder import Ladder
-from services.generation.port import Answer, Completion
+from services.generation.port import Answer, Completion, Usage
 from services.generation.rung import Rung
 from tests.unit.generation.doubles import (
     BEST,
@@ -159,3 +160,49 @@ def test_every_stage_has_its_own_ladder() -> None:
     # Then its own model answers
     assert answer.provenance.model == SECOND.model
     assert script.calls == []
+
+
+VERDICTS = ["safety", "prohibited_content", "spii", "blocklist", "model_armor", "prompt_safety"]
+
+
+def block(by: str = "safety") -> Completion:
+    usage = Usage(input_tokens=9, output_tokens=0)
+    return Completion(text="", finish="blocked", blocked_by=by, usage=usage)
+
+
+@pytest.mark.parametrize("by", VERDICTS)
+def test_a_false_alarm_of_the_filter_is_not_believed(by: str) -> None:
+    # Given a filter that blocks one call, and none after it
+    best = ScriptedProvider(block(by), good())
+    # When the ladder is asked
+    with capture_logs() as logs:
+        answer = generate(rung(best), mock_rung())
+    # Then the same model answers, both calls are on the bill, and a line tells of it
+    assert answer.data == Lesson(title="Light", grade=5)
+    provenance = answer.provenance
+    assert (provenance.mode, provenance.attempts, provenance.cost_usd) == ("live", 2, 0.02)
+    assert [(line["event"], line["blocked_by"]) for line in logs] == [("block.not_repeated", by)]
+
+
+@pytest.mark.parametrize("by", VERDICTS)
+def test_a_block_that_is_repeated_is_believed_and_asked_no_third_time(by: str) -> None:
+    best = ScriptedProvider(block(by))
+    answer = generate(rung(best), rung(ScriptedProvider(good()), SECOND), mock_rung())
+    assert (answer.data, answer.blocked_by, answer.provenance.attempts) == (None, by, 2)
+    assert len(best.calls) == 2
+
+
+@pytest.mark.parametrize("second", [busy(), good("No.")], ids=["busy", "unusable"])
+def test_a_block_stands_when_asking_again_brings_nothing(second: Completion | Exception) -> None:
+    lower = ScriptedProvider(good())
+    with capture_logs():
+        answer = generate(rung(ScriptedProvider(block(), second)), rung(lower, SECOND), mock_rung())
+    assert (answer.blocked_by, answer.provenance.mode) == ("safety", "live")
+    assert lower.calls == []
+
+
+def test_a_block_is_believed_when_no_call_is_left_to_ask_again() -> None:
+    best = ScriptedProvider(block(), good())
+    task = lesson_task(allowance=Allowance(max_calls=1))
+    answer = asyncio.run(ladder(rung(best), mock_rung()).generate(task))
+    assert (answer.blocked_by, len(best.calls)) == ("safety", 1)

@@ -26,7 +26,7 @@ def key_of(task: Task[Lesson], ref: ModelRef) -> str:
 
 
 def paid(**changes: Any) -> PaidAnswer[Lesson]:
-    fields: dict[str, Any] = {"data": LESSON, "blocked_by": None, "cost_usd": 0.01, "error": None}
+    fields: dict[str, Any] = {"data": LESSON, "cost_usd": 0.01, "error": None}
     return PaidAnswer(**{**fields, **changes})
 
 
@@ -101,7 +101,6 @@ def test_a_document_is_flat_and_says_how_long_it_holds() -> None:
         "stage": "script",
         "model": str(BEST),
         "answer": LESSON.model_dump_json(),
-        "blocked_by": None,
         "cost_usd": 0.01,
         "error_kind": None,
         "error_code": None,
@@ -116,7 +115,6 @@ def test_a_document_is_flat_and_says_how_long_it_holds() -> None:
     [
         paid(),
         paid(cost_usd=None),
-        paid(data=None, blocked_by="safety"),
         paid(error=RungFailure(kind="unavailable", code=503, message="busy")),
         paid(error=RungFailure(kind="allowance_spent", code=None, message="used up")),
     ],
@@ -136,7 +134,7 @@ def test_an_answer_is_read_as_it_was_kept(answer: PaidAnswer[Lesson]) -> None:
         {"answer": json.dumps({"title": "Light", "grade": 13})},
         {"answer": 7},
         {"answer": None},
-        {"answer": None, "blocked_by": 7},
+        {"answer": None, "blocked_by": "safety"},
     ],
 )
 def test_a_document_that_holds_no_answer_to_the_task_is_as_good_as_none(changes: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ from tests.unit.generation.doubles import (
 LIGHT = Lesson(title="Light", grade=5)
 FALLBACK = good('{"title": "Lesser light", "grade": 5}')
 NOT_JSON = good("I would rather not.")
+BLOCK = Completion(text="", finish="blocked", blocked_by="safety")
 
 
 def generate(paid: MemoryAnswers, *rungs: Rung, **changes: object) -> Answer[Lesson]:
@@ -136,16 +137,29 @@ def test_what_an_unknown_price_would_have_saved_is_unknown() -> None:
     assert (answer.provenance.cost_usd, answer.provenance.saved_usd) == (0.0, None)
 
 
-def test_a_block_was_paid_for_too() -> None:
-    # Given a best model whose filter has blocked the question
+@pytest.mark.parametrize("identity", [None, "light|5"], ids=["same prompt", "shared lesson"])
+def test_a_block_is_kept_for_nobody(identity: str | None) -> None:
+    # Given a best model whose filter has blocked a question, twice
     paid = MemoryAnswers()
-    provider = ScriptedProvider(Completion(text="", finish="blocked", blocked_by="safety"), good())
-    generate(paid, rung(provider), mock_rung())
-    # When it is asked again
-    answer = generate(paid, rung(provider), mock_rung())
-    # Then the block still holds, and no model is asked to say it after all
-    assert len(provider.calls) == 1
-    assert (answer.data, answer.blocked_by, answer.provenance.cached) == (None, "safety", True)
+    blocked = generate(paid, rung(ScriptedProvider(BLOCK)), mock_rung(), identity=identity)
+    assert blocked.blocked_by == "safety"
+    # When another student asks the same
+    answer = generate(paid, rung(ScriptedProvider(good())), mock_rung(), identity=identity)
+    # Then the model is asked, and answers
+    assert (answer.data, answer.provenance.cached) == (LIGHT, False)
+
+
+def test_a_block_that_an_earlier_version_has_kept_is_not_found() -> None:
+    # Given a stored block, under the key of a shared lesson
+    task = lesson_task(identity="light|5")
+    paid = MemoryAnswers()
+    (key,) = content_keys(task, [BEST])
+    paid.documents[key] = {"answer": None, "blocked_by": "safety", "cost_usd": 0.01}
+    # When somebody asks for the lesson
+    answer = generate(paid, rung(ScriptedProvider(good())), mock_rung(), identity="light|5")
+    # Then it is written, and takes the block's place
+    assert answer.data == LIGHT
+    assert paid.documents[key]["answer"] is not None
 
 
 def test_without_an_earlier_attempt_the_best_model_is_asked_before_a_paid_lesser_answer_is_taken() -> None:

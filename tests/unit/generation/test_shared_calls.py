@@ -428,19 +428,20 @@ def test_an_imperfect_answer_serves_all_who_wait_for_it() -> None:
     assert {answer.provenance.mode for answer in answers} == {"live"}
 
 
-def test_a_block_is_shared_like_any_answer() -> None:
-    # Given a call that the safety filter blocks
+def test_a_block_is_nobody_elses() -> None:
+    # Given a call that the safety filter blocks, and none after it
     blocked: Answer[Lesson] = Answer(data=None, provenance=LIVE, blocked_by="safety")
 
     async def scenario(model: GatedModel) -> None:
-        waiting = await begin(SharedCalls(model), *equal(2))
-        # When two share it
+        waiting = await begin(SharedCalls(model), *equal(3))
+        # When three wait for it
         model.opened.set()
         answers = await asyncio.gather(*waiting)
-        # Then both are blocked
-        assert [answer.blocked_by for answer in answers] == ["safety", "safety"]
+        # Then the one who asked is blocked, and the others share an answer
+        assert [answer.blocked_by for answer in answers] == ["safety", None, None]
+        assert [answer.data for answer in answers[1:]] == [LIGHT, LIGHT]
 
-    assert len(run(scenario, blocked).begun) == 1
+    assert len(run(scenario, blocked, PAID).begun) == 2
 
 
 def test_an_answer_that_one_task_cannot_use_is_asked_for_again_by_it() -> None:

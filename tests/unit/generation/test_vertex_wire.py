@@ -241,7 +241,6 @@ def test_finish_reasons_are_put_into_five_words(reason: int, finish: str, blocke
     ("reason", "blocked_by"),
     [
         (1, "prompt_safety"),
-        (2, "prompt_other"),
         (3, "prompt_blocklist"),
         (4, "prompt_prohibited_content"),
         (5, "prompt_model_armor"),
@@ -256,6 +255,16 @@ def test_a_blocked_prompt_is_told_apart_from_a_blocked_answer(reason: int, block
     completion = read_completion(answer)
     # Then the filter is named, and the tokens are counted
     assert (completion.finish, completion.blocked_by) == ("blocked", blocked_by)
+    assert completion.usage == Usage(input_tokens=8, output_tokens=0)
+
+
+def test_a_prompt_that_was_blocked_for_no_reason_given_is_no_verdict_but_an_empty_answer() -> None:
+    # Given a response without candidates, whose block reason is OTHER
+    answer = response(prompt_feedback={"block_reason": 2}, usage_metadata={"prompt_token_count": 8})
+    # When it is read
+    completion = read_completion(answer)
+    # Then nobody is said to have blocked it, and the tokens are counted
+    assert (completion.text, completion.finish, completion.blocked_by) == ("", "other", None)
     assert completion.usage == Usage(input_tokens=8, output_tokens=0)
 
 

@@ -1,6 +1,7 @@
 """The loop: what is pulled, how it is settled, and how a run ends."""
 
 import asyncio
+import itertools
 import math
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,6 +18,8 @@ from services.errors import (
     QueueUnavailable,
     StoreUnavailable,
 )
+from services.generation.outage_notes import Outage
+from services.generation.spend import Spend
 from services.messaging.port import Delivery, Message
 from services.storage.patience import Patience
 from tests.builders import NOON, delivery
@@ -66,7 +69,9 @@ class Clock:
 class Rig:
     """A consumer on a scripted queue, with a function in the place of the handler."""
 
-    def __init__(self, queue: ScriptedQueue, work: Work = ack, **limits: Any) -> None:
+    def __init__(
+        self, queue: ScriptedQueue, work: Work = ack, *, watch: "Watch | None" = None, **limits: Any
+    ) -> None:
         self.queue = queue
         self.clock = Clock()
         queue.after_each_pull = self.clock.tick
@@ -89,6 +94,7 @@ class Rig:
             settler=Settler(queue=queue, publisher=self.publisher, dead_letter_topic="dead"),
             limits=Limits(**chosen),
             patience=self.patience,
+            watch=watch,  # type: ignore[arg-type]  # has all that a consumer asks for
             clock=self.clock,
         )
 
@@ -528,14 +534,71 @@ def test_a_store_that_refuses_for_good_ends_the_run_instead_of_failing_every_mes
     asyncio.run(scenario())
 
 
-def test_an_outage_of_all_models_ends_a_holding_run_and_leaves_the_messages() -> None:
-    async def scenario() -> None:
-        async def work(_message: InFlight) -> Handled:
-            error = NoModelAnswered("No rung of the ladder for nlu answered.")
-            return Handled(settlement=settle_error(error))
+async def unanswered(_message: InFlight) -> Handled:
+    return Handled(settlement=settle_error(NoModelAnswered("No rung of the ladder for nlu answered.")))
 
-        # Given messages that no model answers, and a run that holds them
-        rig = Rig(ScriptedQueue([deliveries("a", "b"), deliveries("c")]), work, holds_on_outage=True)
+
+class Watch:
+    """Models that are away for so many looks, and after every message that has met an outage."""
+
+    def __init__(self, away: float = 0, *, error: Exception | None = None) -> None:
+        self.away = away
+        self.error = error
+        self.looks = 0
+        self.met_causes: list[str] = []
+        self.spend = Spend(calls=1, cost_usd=0.25)
+        self.seconds_to_next_look = 0.0
+
+    async def outage(self) -> Outage | None:
+        await asyncio.sleep(0)
+        self.looks += 1
+        if self.error is not None:
+            raise self.error
+        return OUTAGE if self.looks <= self.away else None
+
+    async def met(self, cause: str) -> Outage:
+        self.met_causes.append(cause)
+        self.away = self.looks + 3
+        return OUTAGE
+
+
+OUTAGE = Outage(since=NOON, cause="No model of the ladder for nlu answers.", met_by_message=False)
+
+
+def test_a_holding_run_pulls_nothing_while_no_model_answers_and_says_since_when() -> None:
+    async def scenario() -> None:
+        # Given messages, and models that are away
+        rig = Rig(ScriptedQueue([deliveries("a", "b")]), watch=Watch(away=math.inf))
+        with capture_logs() as logs:
+            summary = await rig.run()
+        # Then the run ends at once with 75, and no message was delivered
+        assert (summary.ending, summary.exit_code, summary.pulled) == ("outage", 75, 0)
+        assert (rig.queue.limits, rig.queue.extended, rig.queue.acked) == ([], [], [])
+        # And one line says what is down and since when, and so does the summary
+        (line,) = [entry for entry in logs if entry["event"] == "run.ending"]
+        assert (line["cause"], line["since"]) == (OUTAGE.cause, "2026-11-20T12:00:00+00:00")
+        assert "WORKER_ON_OUTAGE" in line["fix"]
+        assert summary.line().startswith("outage since 2026-11-20T12:00:00+00:00 after ")
+        # And what looking has cost is on the bill
+        assert summary.cost_usd == 0.25
+
+    asyncio.run(scenario())
+
+
+def test_a_thousand_holding_runs_in_an_outage_pull_nothing() -> None:
+    async def scenario() -> None:
+        queue = ScriptedQueue([deliveries("a", "b")])
+        codes = {(await Rig(queue, watch=Watch(away=math.inf)).run()).exit_code for _ in range(1000)}
+        assert (codes, queue.limits) == ({75}, [])
+
+    asyncio.run(scenario())
+
+
+def test_an_outage_that_begins_in_the_middle_ends_a_holding_run_and_leaves_the_messages() -> None:
+    async def scenario() -> None:
+        # Given models that answer the look, and then no message any more
+        watch = Watch()
+        rig = Rig(ScriptedQueue([deliveries("a", "b"), deliveries("c")]), unanswered, watch=watch)
         with capture_logs() as logs:
             summary = await rig.run()
         # Then it ends at once, nothing is acked, and one line says what is down
@@ -544,6 +607,103 @@ def test_an_outage_of_all_models_ends_a_holding_run_and_leaves_the_messages() ->
         (line,) = [entry for entry in logs if entry["event"] == "run.ending"]
         assert "No rung" in line["cause"]
         assert "WORKER_ON_OUTAGE" in line["fix"]
+        # And the next run will know of it
+        assert watch.met_causes == ["No rung of the ladder for nlu answered."]
+        assert summary.outage_since == "2026-11-20T12:00:00+00:00"
+
+    asyncio.run(scenario())
+
+
+def test_an_outage_that_cannot_be_noted_ends_the_run_all_the_same() -> None:
+    async def scenario() -> None:
+        class Forgetful(Watch):
+            async def met(self, cause: str) -> Outage:
+                raise StoreUnavailable("The store is away.")
+
+        rig = Rig(ScriptedQueue([deliveries("a")]), unanswered, watch=Forgetful())
+        with capture_logs() as logs:
+            summary = await rig.run()
+        assert (summary.ending, summary.exit_code) == ("outage", 75)
+        assert any(entry["event"] == "outage.not_noted" for entry in logs)
+
+    asyncio.run(scenario())
+
+
+def test_a_run_without_end_waits_for_the_models_pulls_nothing_meanwhile_and_goes_on() -> None:
+    async def scenario() -> None:
+        # Given models that are away at the start, answer, and are away again for a while
+        watch = Watch(away=3)
+        failed: list[str] = []
+        looks_at_pulls: list[int] = []
+
+        async def work(message: InFlight) -> Handled:
+            if message.delivery.message_id == "a" and not failed:
+                failed.append("a")
+                return await unanswered(message)
+            return ACKED
+
+        def pulled(*names: str) -> Callable[[], list[Delivery]]:
+            def pull() -> list[Delivery]:
+                looks_at_pulls.append(watch.looks)
+                return deliveries(*names)
+
+            return pull
+
+        def last() -> list[Delivery]:
+            rig.consumer.stop()
+            return []
+
+        queue = ScriptedQueue([pulled("a"), pulled(), pulled("b"), pulled("a"), last])
+        rig = Rig(queue, work, watch=watch, idle_timeout_seconds=math.inf)
+        # When it runs until it is told to stop
+        summary = await rig.run()
+        # Then it looked until they were back, twice, and pulled nothing in between
+        assert looks_at_pulls[0] == 4
+        assert watch.met_causes == ["No rung of the ladder for nlu answered."]
+        assert max(b - a for a, b in itertools.pairwise(looks_at_pulls)) == 4
+        # And all is answered, and the run ends because it was told to
+        assert sorted(rig.queue.acked) == ["a", "b"]
+        assert (summary.ending, summary.exit_code) == ("stopped", 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_stop_ends_the_wait_for_the_models() -> None:
+    async def scenario() -> None:
+        class Endless(Watch):
+            async def outage(self) -> Outage | None:
+                asyncio.get_running_loop().call_soon(rig.consumer.stop)
+                await asyncio.Event().wait()
+                raise AssertionError
+
+        # Given a look that would never end, or a pause that would not
+        for watch in (Endless(), Watch(away=math.inf)):
+            watch.seconds_to_next_look = 1e6
+            rig = Rig(ScriptedQueue([deliveries("a")]), watch=watch, idle_timeout_seconds=math.inf)
+            asyncio.get_running_loop().call_later(0.01, rig.consumer.stop)
+            # When the run is stopped, then it ends well and has pulled nothing
+            summary = await rig.run()
+            assert (summary.ending, summary.exit_code, rig.queue.limits) == ("stopped", 0, [])
+
+    asyncio.run(scenario())
+
+
+def test_a_model_that_does_not_exist_ends_a_holding_run_with_78_before_anything_is_pulled() -> None:
+    async def scenario() -> None:
+        error = ConfigurationError("No model of the ladder for nlu exists.", fix="Set WORKER_MODELS.")
+        for idle in (0.0, math.inf):
+            rig = Rig(ScriptedQueue([deliveries("a")]), watch=Watch(error=error), idle_timeout_seconds=idle)
+            summary = await rig.run()
+            assert (summary.ending, summary.exit_code, rig.queue.limits) == ("configuration", 78, [])
+
+    asyncio.run(scenario())
+
+
+def test_a_store_that_is_away_at_the_look_ends_the_run_with_75() -> None:
+    async def scenario() -> None:
+        rig = Rig(ScriptedQueue([deliveries("a")]), watch=Watch(error=StoreUnavailable("away")))
+        summary = await rig.run()
+        assert (summary.ending, summary.exit_code, rig.queue.limits) == ("outage", 75, [])
 
     asyncio.run(scenario())
 

@@ -10,15 +10,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.content.failures import failure
-from services.errors import ConfigurationError, MessageDecodeError, QueueUnavailable
+from services.errors import ConfigurationError, MessageDecodeError, NoModelAnswered, QueueUnavailable
 from services.generation.allowance import Allowance
+from services.generation.outage_notes import Outage
 from services.generation.spend import Spend
 from services.messaging.port import Message
 from tests.builders import NOON, message_bytes
 from tests.unit.worker.web.calling import call
 from worker.handler import Handled
 from worker.lease import InFlight, LeaseKeeper
-from worker.settlement import Action, Settlement
+from worker.settlement import Action, Settlement, settle_error
 from worker.settler import Settler
 from worker.web.answers import Answer, HttpError
 from worker.web.pushing import Push, PushedQueue
@@ -210,3 +211,49 @@ def test_what_a_pushed_message_took_is_told_once_however_it_ends(end: Exception 
     # Then one line has what it took
     told = [entry for entry in logs if entry["event"] == "message.settled"]
     assert [(entry["action"], entry["cost_usd"]) for entry in told] == [(action, 0.01)]
+
+
+class Watch:
+    """Models that are away while `outage` is set."""
+
+    def __init__(self, outage: Outage | None, *, next_look: float = 0.0) -> None:
+        self.now, self.seconds_to_next_look = outage, next_look
+        self.causes: list[str] = []
+
+    async def outage(self) -> Outage | None:
+        return self.now
+
+    async def met(self, cause: str) -> None:
+        self.causes.append(cause)
+
+
+AWAY = Outage(since=NOON, cause="No model of the ladder for nlu answers.", met_by_message=False)
+
+
+async def never(_message: InFlight) -> Handled:
+    raise AssertionError
+
+
+def test_while_no_model_answers_a_pushed_message_is_not_worked_on() -> None:
+    for next_look, again in ((0.0, 5), (34.5, 35)):
+        endpoint = push(never, watch=Watch(AWAY, next_look=next_look))
+        told = answer(endpoint)
+        assert told.body is not None
+        assert (told.status, told.body["error"]["kind"]) == (503, "no_answer")
+        assert told.headers["Retry-After"] == str(again)
+
+
+def test_an_outage_that_a_pushed_message_meets_is_remembered_and_other_retries_are_not() -> None:
+    watch = Watch(None)
+    assert answer(push(handled(Action.RETRY), watch=watch)).status == 503
+    assert watch.causes == []
+
+    async def unanswered(_message: InFlight) -> Handled:
+        return Handled(settlement=settle_error(NoModelAnswered("nobody")))
+
+    assert answer(push(unanswered, watch=watch)).status == 503
+    assert watch.causes == ["nobody"]
+
+
+def test_models_that_answer_let_pushed_messages_pass() -> None:
+    assert answer(push(handled(Action.ACK), watch=Watch(None))).status == 204
