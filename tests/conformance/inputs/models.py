@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from services.content.standard_questions import StandardQuestions
 from services.generation.port import AnswerT, Completion, Finish, ModelRef, Provider, Rejection, Task, Usage
 from tests.conformance.inputs.drained import Asked
 from tests.conformance.inputs.sample import MARKER
@@ -183,16 +184,23 @@ def words_in(prompt: str) -> str:
 
 
 class Overheard:
-    """A provider that notes what it is asked, and passes it on to another one."""
+    """A provider that notes what it is asked in students' names, and passes it on to another one.
+
+    The worker's own standard questions are answered well: a model that fails at them, too, is an outage, and then no
+    message ends.
+    """
 
     def __init__(self, provider: Provider, asked: list[Asked]) -> None:
         self._provider = provider
         self._asked = asked
+        self._standard = StandardQuestions()
 
     async def complete(
         self, task: Task[AnswerT], *, model: ModelRef, rejection: Rejection | None = None, timeout: float
     ) -> Completion:
         """As the port has it."""
+        if task.prompt in {question.prompt for question in (await self._standard()).values()}:
+            return Completion(text=task.offline().model_dump_json(), finish="stop", usage=_USAGES[1])
         problems = tuple(rejection.problems) if rejection else ()
         self._asked.append(
             Asked(stage=task.stage, instructions=task.instructions, prompt=task.prompt, problems=problems)
