@@ -9,6 +9,9 @@ from functools import cached_property
 from services.errors import ContentWorkerError
 from services.generation.spend import Spend
 
+COST_LIMIT = "cost_limit"
+"""The kind of `AllowanceSpent` when it is about dollars: the next attempt would cost as many."""
+
 
 class AllowanceSpent(ContentWorkerError):  # noqa: N818  # named after a state, like its family in services/errors.py
     """The message may make no further call. A rung reports it as its failure: it never gets beyond the ladder."""
@@ -16,11 +19,12 @@ class AllowanceSpent(ContentWorkerError):  # noqa: N818  # named after a state, 
     kind = "allowance_spent"
     code = None
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, *, kind: str = kind) -> None:
         super().__init__(
             f"The message has used up its {what}; "
             "WORKER_MESSAGE_CALL_LIMIT, WORKER_MESSAGE_TIMEOUT_SECONDS and WORKER_MESSAGE_COST_LIMIT_USD bound them."
         )
+        self.kind = kind
 
 
 Guard = Callable[[], Awaitable[None]]
@@ -134,4 +138,4 @@ class Allowance:
         if self.seconds_left == 0:
             return AllowanceSpent(f"{self._seconds:g} seconds")
         left = f", but for ${self.usd_left:.4f}" if self.usd_left else ""
-        return AllowanceSpent(f"${self._max_usd:.4f}{left}")
+        return AllowanceSpent(f"${self._max_usd:.4f}{left}", kind=COST_LIMIT)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from services.errors import NoModelAnswered, RequestFailed
-from services.generation.allowance import AllowanceSpent
+from services.generation.allowance import COST_LIMIT, AllowanceSpent
 from services.generation.port import ModelRef, RungFailure
 
 OWN_FAULTS = frozenset(
-    {"invalid_json", "invalid_answer", "truncated", "empty", "recitation", "invalid_request"}
+    {"invalid_json", "invalid_answer", "truncated", "empty", "recitation", "invalid_request", COST_LIMIT}
 )
-"""Kinds of failure that come with the request: every kind of `ModelAnswerInvalid`, and what a model calls malformed."""
+"""Kinds of failure that come with the request: every kind of `ModelAnswerInvalid`, what a model calls malformed, and
+dollars that are used up: not counted, the request would be paid for again and again."""
 
 NEUTRAL = frozenset({AllowanceSpent.kind})
 """Kinds that follow from the failures before them."""

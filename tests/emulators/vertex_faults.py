@@ -90,6 +90,9 @@ class Rule(BaseModel):
         default=None, description="regular expression for the whole model name, for example gemini-3.*"
     )
     location: str | None = None
+    prompt: Annotated[str, AfterValidator(_pattern)] | None = Field(
+        default=None, description="regular expression that is found somewhere in the prompt"
+    )
     after: int = Field(default=0, ge=0, description="let this many matching calls pass first")
     times: int | None = Field(default=None, ge=1, description="act this many times, then never again")
     probability: float = Field(default=1.0, ge=0, le=1)
@@ -190,6 +193,7 @@ class _Play:
         self.rule = rule
         self._stage = STAGES.get(rule.stage or "", rule.stage)
         self._model = re.compile(rule.model) if rule.model is not None else None
+        self._prompt = re.compile(rule.prompt) if rule.prompt is not None else None
         self._random = random.Random(seed)
         self._bucket = _Bucket(rule.quota_per_second, rule.burst, clock) if rule.quota_per_second else None
         self._matched = 0
@@ -218,6 +222,7 @@ class _Play:
             and self._stage in (None, call.stage)
             and self.rule.location in (None, call.location)
             and (self._model is None or self._model.fullmatch(call.model) is not None)
+            and (self._prompt is None or self._prompt.search(call.prompt) is not None)
         )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from structlog.testing import capture_logs
 
-from services.errors import NoModelAnswered, RequestFailed
+from services.errors import RequestFailed
 from services.generation.allowance import Allowance
 from services.generation.means import within_means
 from services.generation.port import Completion, ModelRef, Rejection, Usage
@@ -102,7 +102,7 @@ def test_no_call_is_made_once_the_bound_is_reached_and_the_reason_names_the_sett
     # Then it is not
     assert provider.calls == []
     assert report.failure is not None
-    assert report.failure.kind == "allowance_spent"
+    assert report.failure.kind == "cost_limit"
     for word in ("$0.1000", "WORKER_MESSAGE_CALL_LIMIT", "_TIMEOUT_SECONDS", "WORKER_MESSAGE_COST_LIMIT_USD"):
         assert word in report.failure.message
 
@@ -138,7 +138,7 @@ def test_the_mock_answers_when_the_dollars_are_spent() -> None:
     rungs = [rung(ScriptedProvider(good()), ref, price=a_tenth_of_a_cent_a_token) for ref in (BEST, SECOND)]
     task = lesson_task(allowance=allowance(0.01))
     # When a ladder without and one with the mock is asked
-    with capture_logs(), pytest.raises(NoModelAnswered):
+    with capture_logs(), pytest.raises(RequestFailed):  # counted: every further attempt would cost as much
         asyncio.run(ladder(*rungs).generate(task))
     with capture_logs():
         answer = asyncio.run(ladder(*rungs, mock_rung()).generate(task))
