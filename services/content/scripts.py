@@ -58,6 +58,7 @@ def script_task(
             grade_level=request.grade_level,
             target_words=words,
             catalog=catalog,
+            asks_about=asks_about,
         ),
         mend=lambda data: read_script(data, topic_name=nlu.topic_name),
         check=lambda draft: problems_of(judge(draft, wanted).findings),

@@ -6,6 +6,7 @@ not while loading, because the files ship with the code and cannot change under 
 
 import functools
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -32,6 +33,15 @@ LENSES = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """The answer to one everyday question, in words to be read aloud; `asked` are forms in which it is asked."""
+
+    id: str
+    asked: tuple[str, ...]
+    answer: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Topic:
     """A school topic with everything that is needed to find it and to teach it."""
 
@@ -49,6 +59,7 @@ class Topic:
     lenses: tuple[str, ...]
     related: tuple[str, ...]
     everyday: tuple[str, ...]
+    answers: tuple[Answer, ...] = ()
 
     @property
     def subject_name(self) -> str:
@@ -95,11 +106,23 @@ def load_catalog() -> Catalog:
 
 def _topics() -> Iterator[Topic]:
     everyday = _read("everyday.json")
+    answers = _answers()
     for subject in SUBJECTS:
         for fields in _read(f"topics/{subject}.json"):
             low, high = fields["grades"]
             around = tuple(everyday[fields["id"]].split("; "))
-            yield Topic(**{**_frozen(fields), "grades": (low, high), "everyday": around})
+            yield Topic(
+                **{**_frozen(fields), "grades": (low, high), "everyday": around},
+                answers=tuple(answers.get(fields["id"], ())),
+            )
+
+
+def _answers() -> Mapping[str, list[Answer]]:
+    """The answers of each topic that has some."""
+    of_topic: dict[str, list[Answer]] = defaultdict(list)
+    for fields in _read("answers.json"):
+        of_topic[fields.pop("topic")].append(Answer(**_frozen(fields)))
+    return of_topic
 
 
 def _interests() -> Iterator[InterestEntry]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from services.content.tables import read_table
+
 SHORTEST_WORD = 3
 """Shorter unknown words have too many neighbours to be mended."""
 
@@ -27,44 +29,40 @@ MOST_CORRECTIONS = 4
 WIDEST_GAP = 0.3
 """A correction this much less likely than the likeliest is not tried."""
 
-Rules = Sequence[tuple[re.Pattern[str], str]]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Rules:
+    """`consonants` reduce English spelling to its consonants as they sound, so that "fotosinthesis" meets
+    "photosynthesis"; `spoken` keeps the vowels, by which words with the same consonants are compared: "lite" is
+    "light", not "late".
+    """
+
+    consonants: Sequence[tuple[re.Pattern[str], str]]
+    spoken: Sequence[tuple[re.Pattern[str], str]]
 
 
-def _rules(*rules: tuple[str, str]) -> Rules:
-    return [(re.compile(pattern, re.MULTILINE), sound) for pattern, sound in rules]
-
-
-_VOWEL_SOUNDS = _rules(
-    (r"eigh|ai|ay|ei|a(?=[^aeiouy]+e$)", "A"), (r"igh|y$|i(?=[^aeiouy]+e$)", "I"),
-    (r"ee|ea|ie|e(?=[^aeiouy]+e$)", "E"), (r"oa|ow|o(?=[^aeiouy]+e$)", "O"), (r"oo|ew|ue|u(?=[^aeiouy]+e$)", "U"),
-    (r"(?<=..)e$", ""),
-)  # fmt: skip
-_CONSONANT_SOUNDS = _rules(
-    (r"cc(?=[eiEI])", "ks"),
-    (r"(.)\1+", r"\1"), (r"^(kn|gn)", "n"), (r"^wh", "w"), (r"^wr", "r"), (r"^ps", "s"), (r"st(?=en|l)", "s"),
-    (r"scl", "sl"), (r"ing$", "in"), (r"x", "ks"), (r"(ti|ci|ssi|si|sh)(on|an|al|ul|un)s?$|sh", "x"), (r"tch", "ch"),
-    (r"ture$", "cher"), (r"ph|v", "f"), (r"ght", "t"), (r"ck|cq|q", "k"), (r"sc(?=[eiyEI])|c(?=[eiyEI])|z", "s"),
-    (r"c(?!h)", "k"), (r"dg(?=[eiEI])|j", "g"), (r"mb$", "m"), (r"th", "t"), (r"ch", "c"),
-)  # fmt: skip
-_NO_VOWELS = _rules((r"(?<=.)([aeiouy]|[hw](?![aeiouy]))+", ""), (r"^[aeiouy]+", "a"))
-_CONSONANTS_ONLY = [*_CONSONANT_SOUNDS, *_NO_VOWELS]
-"""English spelling reduced to its consonants as they sound, so that "fotosinthesis" meets "photosynthesis"."""
-
-_AS_SPOKEN = [*_VOWEL_SOUNDS, *_CONSONANT_SOUNDS]
-"""The same with its vowels, by which words with the same consonants are compared: "lite" is "light", not "late"."""
+@functools.cache
+def _rules() -> _Rules:
+    rules: dict[str, list[tuple[re.Pattern[str], str]]] = defaultdict(list)
+    for row in read_table("services.content.catalog", "spelling.toml")["rule"]:
+        rules[row["kind"]].append((re.compile(row["pattern"], re.MULTILINE), row["sound"]))
+    return _Rules(
+        consonants=[*rules["consonants"], *rules["no_vowels"]],
+        spoken=[*rules["vowels"], *rules["consonants"]],
+    )
 
 
 def sound_of(word: str) -> str:
     """The word's consonants as they sound; equal for words that are likely to be misspellings of each other."""
-    return _apply(_CONSONANTS_ONLY, word)
+    return _apply(_rules().consonants, word)
 
 
 def sounds_of(words: Sequence[str]) -> list[str]:
     """The same for many words at once, which is several times as fast."""
-    return _apply(_CONSONANTS_ONLY, "\n".join(words)).split("\n")
+    return _apply(_rules().consonants, "\n".join(words)).split("\n")
 
 
-def _apply(rules: Rules, text: str) -> str:
+def _apply(rules: Sequence[tuple[re.Pattern[str], str]], text: str) -> str:
     for pattern, sound in rules:
         text = pattern.sub(sound, text)
     return text
@@ -72,7 +70,7 @@ def _apply(rules: Rules, text: str) -> str:
 
 def _similarity(word: str, match: str) -> float:
     """How alike two words of the same consonants are, as they are written or as they are spoken."""
-    spoken = OSA.normalized_similarity(_apply(_AS_SPOKEN, word), _apply(_AS_SPOKEN, match))
+    spoken = OSA.normalized_similarity(_apply(_rules().spoken, word), _apply(_rules().spoken, match))
     return (OSA.normalized_similarity(word, match) + spoken) / 2
 
 

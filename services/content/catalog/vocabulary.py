@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from services.content.catalog.spelling import SpellingMender
 from services.content.catalog.stems import Stemmer
 from services.content.catalog.synonyms import synonyms
-from services.content.catalog.words import CHATTER, STOP_WORDS, content_words, is_content, spelled_out, tokens
+from services.content.catalog.words import content_words, is_content, small_words, spelled_out, tokens
 
 MENDED_WEIGHT = 0.85
 """A mended word counts less than one that was spelled right."""
@@ -92,6 +92,10 @@ class Vocabulary:
         names = set(tokens(" ".join(_NAME.findall(message))))
         return [term for part, emphasis in _parts(message) for term in self._read(part, names, emphasis)]
 
+    def content_stems(self, text: str) -> list[str]:
+        """The stems of the words of a catalogue's text that may say what it is about."""
+        return self._stemmer.stems(self._united(content_words(text)))
+
     def weight(self, stem: str) -> float:
         """How telling a stem is: words of few topics weigh most (inverse document frequency)."""
         return self._weights.get(stem, self._weight_of_unknown)
@@ -137,7 +141,7 @@ def _frequencies(texts: Iterable[Sequence[str]]) -> Counter[str]:
     frequencies: Counter[str] = Counter()
     for text in texts:
         frequencies.update(text)
-    for word in sorted({*STOP_WORDS, *CHATTER, *synonyms()}):  # sorted: the order decides between equals
+    for word in sorted({*small_words(), *synonyms()}):  # sorted: the order decides between equals
         frequencies[word] += COMMON_WORD_FREQUENCY
     return frequencies
 

@@ -9,8 +9,10 @@ from rapidfuzz import fuzz, process
 
 from services.content.catalog import Catalog, InterestEntry, Scene, Topic
 from services.content.models import InterestMatch
+from services.content.offline.lenses import scenes_of_any_interest
 from services.content.offline.speakable import speakable_name
 from services.content.offline.wording import capitalised, choose, in_sentence, listed
+from services.content.tables import any_of
 
 SAME_NAME = 86
 """From this similarity (0 to 100) on a name is taken for a misspelling of a known one."""
@@ -19,22 +21,6 @@ LENS_POINTS = (4, 2, 1)
 """What it is worth that an interest has a scene for the topic's first, second and third lens."""
 
 FEWEST_ANALOGIES, MOST_ANALOGIES = 2, 3
-
-_MENTIONED = re.compile(
-    r"\b(?:using|through|with|like|in terms of|compared to|as in)\s+(.{3,60})", re.IGNORECASE
-)
-
-UNKNOWN_INTEREST_SCENES = {
-    "change": "Think of one hour with {name}, from its beginning to its end: at every moment something is a little "
-    "different from the moment before, and you could name what changed it.",
-    "system": "Picture everything that belongs to {name} spread out on a table in front of you: each part has its "
-    "own job, and you know which ones have to work together.",
-    "pattern": "Remember the last time you paid close attention to {name}: some things happened the way they always "
-    "do, and one thing surprised you because it broke the rule.",
-    "measure": "Suppose a friend asks what you can count about {name}: how long, how often, how much, how many; you "
-    "would need the same unit each time to compare two days.",
-}
-"""Moments that are true of any interest; `{name}` stands after a preposition or a verb."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,11 +77,11 @@ def scenes_for(entry: InterestEntry, topic: Topic | None) -> list[Scene]:
 
 def general_scenes(name: str) -> dict[str, str]:
     """Moments of an interest that the catalogue does not know, by the lens they show."""
-    return {lens: scene.format(name=name) for lens, scene in UNKNOWN_INTEREST_SCENES.items()}
+    return {lens: scene.format(name=name) for lens, scene in scenes_of_any_interest().items()}
 
 
 def _without_interests(question: str, topic: Topic | None, catalog: Catalog) -> InterestMatch:
-    mentioned = _MENTIONED.search(question)
+    mentioned = any_of("services.content.offline", "wording.toml", "compared_with").search(question)
     entry = find_interest(mentioned.group(1), catalog) if mentioned else None
     if entry:
         return _known(entry, topic, given=1)
@@ -123,8 +109,8 @@ def _known(entry: InterestEntry, topic: Topic | None, *, given: int) -> Interest
 
 
 def _unknown(name: str, topic: Topic | None) -> InterestMatch:
-    lenses = [lens for lens in (topic.lenses if topic else ()) if lens in UNKNOWN_INTEREST_SCENES]
-    order = list(dict.fromkeys([*lenses, *UNKNOWN_INTEREST_SCENES]))
+    lenses = [lens for lens in (topic.lenses if topic else ()) if lens in scenes_of_any_interest()]
+    order = list(dict.fromkeys([*lenses, *scenes_of_any_interest()]))
     scenes = general_scenes(speakable_name(spoken_name(name), otherwise="what you like"))
     return InterestMatch(
         name=name.strip(),

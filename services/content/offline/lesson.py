@@ -4,32 +4,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.content.catalog import Catalog, Topic
+from services.content.catalog import Answer, Catalog, Topic
 from services.content.offline.checks import check_questions
 from services.content.offline.further import further
 from services.content.offline.interest import general_scenes
+from services.content.offline.lenses import idea_of_lens
 from services.content.offline.pieces import Part, Piece
-from services.content.offline.wording import capitalised, choose, spoken_title
+from services.content.offline.wording import as_question, capitalised, choose, spoken_title
 
 YOUNG = 4
 """Up to this grade the narrator says "let's" and keeps the joins short."""
-
-IDEA_OF_LENS = {
-    "motion": "Whatever moves got its motion from something, and something else will change it.",
-    "force": "A push or a pull always works between two things, and both of them feel it.",
-    "energy": "Nothing runs on nothing: whatever happens is paid for with energy from somewhere.",
-    "structure": "How the parts are arranged decides what the whole can do.",
-    "change": "Big changes are made of small steps, and each step builds on the one before.",
-    "cycle": "What comes round again can be recognised, counted and expected.",
-    "balance": "More on one side has to be matched on the other, or something tips.",
-    "chance": "One try proves little; many tries show what is likely.",
-    "pattern": "Behind things that look different there is often one rule.",
-    "measure": "To compare two things fairly, both need the same measure.",
-    "system": "Parts with different jobs reach together what none of them could alone.",
-    "signal": "A message is only worth something when the one who receives it can read it.",
-    "mix": "What is put together can keep its properties, lose them or gain new ones.",
-}
-"""What a scene shows when the catalogue has no `link` for it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,13 +26,24 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lesson:
-    """What a script is made of. `interest` is said after a preposition, `seed` varies the joins."""
+    """What a script is made of. `interest` is said after a preposition, `seed` varies the joins.
+
+    `answer` is the catalogue's to the very question. Without one `misses_question` says that the question is about a
+    detail, which a lesson about the topic as a whole may not answer.
+    """
 
     topic: Topic
     interest: str
     moments: Sequence[Moment]
     grade_level: int
     seed: str
+    answer: Answer | None = None
+    misses_question: bool = False
+
+    @property
+    def question(self) -> str:
+        """The question that the answer answers."""
+        return as_question(self.answer.asked[0]) if self.answer else ""
 
     @property
     def subject_matter(self) -> str:
@@ -68,8 +63,8 @@ class Lesson:
 def moments_of(analogies: Sequence[str], interest: str, topic: Topic, catalog: Catalog) -> list[Moment]:
     """The analogies with what each of them shows: the catalogue's words where the scene is its own."""
     links = {scene.scene: scene.link for entry in catalog.interests.values() for scene in entry.scenes}
-    links |= {scene: IDEA_OF_LENS[lens] for lens, scene in general_scenes(interest).items()}
-    others = iter([IDEA_OF_LENS[lens] for lens in topic.lenses])
+    links |= {scene: idea_of_lens()[lens] for lens, scene in general_scenes(interest).items()}
+    others = iter([idea_of_lens()[lens] for lens in topic.lenses])
     return [
         Moment(scene=analogy, link=links[analogy] if analogy in links else next(others, ""))
         for analogy in dict.fromkeys(analogies)
@@ -77,18 +72,28 @@ def moments_of(analogies: Sequence[str], interest: str, topic: Topic, catalog: C
 
 
 def hook(lesson: Lesson) -> str:
-    """The first words: a moment of the interest, and that it has to do with the topic."""
-    opening = opening_of(lesson)
+    """The first words: the answer, where there is one, else a moment of the interest that leads to the topic."""
+    if lesson.answer:
+        return f"{lesson.question} {lesson.answer.answer}"
+    return f"{caveat(lesson)}{opening_of(lesson)} {lesson.moments[0].scene} {_bridge(lesson)}"
+
+
+def caveat(lesson: Lesson) -> str:
+    """What has to be said first when the lesson may not answer the question."""
+    if not lesson.misses_question:
+        return ""
+    return f"Your question itself waits for a better answer; this lesson is about {lesson.subject_matter} as a whole. "
+
+
+def _bridge(lesson: Lesson) -> str:
     if lesson.is_young:
-        bridge = lesson.say("bridge", "Let's find out about {topic}!", "Now let's look at {topic}.")
-    else:
-        bridge = lesson.say(
-            "bridge",
-            "Keep that moment in mind, because it is a good way into {topic}.",
-            "What does that have to do with {topic}? More than it seems.",
-            "Hold on to that picture: it will help with {topic}.",
-        )
-    return f"{opening} {lesson.moments[0].scene} {bridge}"
+        return lesson.say("bridge", "Let's find out about {topic}!", "Now let's look at {topic}.")
+    return lesson.say(
+        "bridge",
+        "Keep that moment in mind, because it is a good way into {topic}.",
+        "What does that have to do with {topic}? More than it seems.",
+        "Hold on to that picture: it will help with {topic}.",
+    )
 
 
 def opening_of(lesson: Lesson) -> str:
@@ -128,7 +133,9 @@ def farewell(lesson: Lesson) -> str:
 
 
 def _start(lesson: Lesson) -> Part:
-    link = lesson.moments[0].link
+    first = lesson.moments[0]
+    # After an answer the moment has not been told yet.
+    told = f"{opening_of(lesson)} {first.scene} " if lesson.answer else ""
     bridge = lesson.say(
         "start",
         "You will meet the same idea in {topic}.",
@@ -138,8 +145,8 @@ def _start(lesson: Lesson) -> Part:
     title = lesson.say("start title", "Start with {interest}", "What {interest} can show")
     return Part(
         title=capitalised(title),
-        pieces=[Piece(text=f"{link} {bridge}", rank=4)],
-        visuals=[f"The moment from the first sentences: {lesson.interest}"],
+        pieces=[Piece(text=f"{told}{first.link} {bridge}", rank=4)],
+        visuals=[f"A moment of {lesson.interest}"],
     )
 
 

@@ -3,10 +3,12 @@
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from services.content.catalog import Catalog, Topic
 from services.content.models import DraftSection, InterestMatch, ScriptDraft
 from services.content.offline import inquiry, lesson
+from services.content.offline.answers import answer_to
 from services.content.offline.checks import check_questions
 from services.content.offline.interest import MOST_ANALOGIES, find_interest, general_scenes, spoken_name
 from services.content.offline.lesson import Lesson
@@ -35,11 +37,13 @@ def write_script_offline(
     grade_level: int,
     target_words: int,
     catalog: Catalog,
+    asks_about: Literal["topic", "detail"] = "topic",
 ) -> ScriptDraft:
     """A script of about `target_words` spoken words (75 to 1500), from the catalogue alone.
 
     Without a `topic` the catalogue knows nothing about `topic_name`: the script then invents no facts but shows how
-    to find out, what to ask and how the interest can serve as an example.
+    to find out, what to ask and how the interest can serve as an example. A question about a detail is answered first
+    where the catalogue has its answer; where it has none, the script says that the question waits for a better one.
     """
     entry = find_interest(interest.name, catalog)
     name = entry.name if entry else speakable_name(spoken_name(interest.name), otherwise=UNSPEAKABLE_INTEREST)
@@ -47,12 +51,15 @@ def write_script_offline(
     if topic is None:
         topic_name = speakable_name(topic_name, otherwise=UNSPEAKABLE_TOPIC)
         return inquiry.write(topic_name, interest=name, analogies=scenes, wanted_words=target_words)
+    answer = answer_to(focus, topic) if asks_about == "detail" else None
     plan = Lesson(
         topic=topic,
         interest=name,
         moments=lesson.moments_of(scenes, name, topic, catalog),
         grade_level=grade_level,
         seed=f"{topic.id} {interest.name} {focus}",
+        answer=answer,
+        misses_question=asks_about == "detail" and answer is None,
     )
     if target_words > SHORT_WORDS:
         sections = _sections(plan, catalog, target_words)
@@ -73,10 +80,11 @@ def _sections(plan: Lesson, catalog: Catalog, target_words: int) -> list[DraftSe
 
 def _short(plan: Lesson, target_words: int) -> ScriptDraft:
     """Two sections, chosen among all combinations of a hook, part of the summary and a last point."""
-    best = min(_short_versions(plan), key=lambda version: version.cost(target_words))
+    versions = _short_answers(plan) if plan.answer else _short_versions(plan)
+    best = min(versions, key=lambda version: version.cost(target_words))
     sections = [
         DraftSection(
-            title=capitalised(plan.subject_matter),
+            title="The answer" if plan.answer else capitalised(plan.subject_matter),
             content=best.idea,
             visuals=[f"Title: {plan.topic.name}", f"Key words: {', '.join(plan.topic.keywords[:3])}"],
         ),
@@ -99,6 +107,17 @@ class _ShortVersion:
         return self.loss + 30 * off + 300 * max(0.0, off - TOLERABLE)
 
 
+def _short_answers(plan: Lesson) -> Iterator[_ShortVersion]:
+    """The question and its answer, and what fits behind them."""
+    answer = plan.answer.answer if plan.answer else ""
+    scene = plan.moments[0].scene
+    ends = [(lesson.farewell(plan), 0), (next(check_questions(plan.topic, plan.seed)), 1)]
+    ends += [(fact, 2 + place) for place, fact in enumerate(plan.topic.key_facts)]
+    for hook, less in ((plan.question, 0), (f"{scene} {plan.question}", 0)):
+        for end, loss in ends:
+            yield _ShortVersion(hook=hook, idea=answer, end=end, loss=less + loss)
+
+
 def _short_versions(plan: Lesson) -> Iterator[_ShortVersion]:
     scene = plan.moments[0].scene
     hooks = (
@@ -113,14 +132,15 @@ def _short_versions(plan: Lesson) -> Iterator[_ShortVersion]:
     facts = [(fact, 3 * place) for place, fact in enumerate(plan.topic.key_facts)]
     ends = [*facts, *((f"{fact} {lesson.farewell(plan)}", loss) for fact, loss in facts)]
     ends += [(next(check_questions(plan.topic, plan.seed)), 8), (lesson.farewell(plan), 10)]
+    caveat = lesson.caveat(plan)
     for (hook, a), (idea, b), (end, c) in itertools.product(hooks, ideas, ends):
-        yield _ShortVersion(hook=hook, idea=idea, end=end, loss=a + b + c)
+        yield _ShortVersion(hook=caveat + hook, idea=idea, end=end, loss=a + b + c)
 
 
 def _draft(plan: Lesson, hook: str, sections: list[DraftSection]) -> ScriptDraft:
     name = spoken_title(plan.topic.name)
     return ScriptDraft(
-        title=f"{capitalised(name)}, with a look at {plan.interest}",
+        title=plan.question or f"{capitalised(name)}, with a look at {plan.interest}",
         hook=hook,
         sections=sections,
         key_takeaways=list(plan.topic.key_facts[:TAKEAWAYS]),

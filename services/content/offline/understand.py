@@ -1,106 +1,53 @@
-"""Understanding a question without a model: what retrieval found, and a few signs in the wording."""
+"""Understanding a question without a model: what retrieval found, and what the wording sounds like."""
 
-import re
 from collections.abc import Sequence
 
 from rapidfuzz import fuzz, process
 
-from services.content.catalog import Topic, load_catalog
+from services.content.catalog import Answer, Topic, load_catalog
 from services.content.catalog.search import Candidate
+from services.content.catalog.words import content_words
 from services.content.models import Understanding
 from services.content.offline import cues
-from services.content.offline.wording import as_question, choose, in_sentence, listed
+from services.content.offline.verdict import Verdict, judge, signs_of
+from services.content.offline.wording import as_question, in_sentence, listed, spoken_title
 
-LEARNING_FROM = 0.2
-"""Below this confidence the student is asked back instead of being taught the wrong thing."""
+MOSTLY_RIGHT = 0.5
+"""From this probability on the best topic is taught; below it the student is asked instead."""
 
-LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.35, 0.95
-"""For a best candidate that is no better than the second, and for one that is `CLEAR_MARGIN` times as good."""
+SURELY_CHAT = 0.7
+"""From this probability on a message without a telling word is chat; below it the student may want help."""
 
-CLEAR_MARGIN = 2.0
+MOST_NAMED = 3
+"""So many topics are named when the student is asked which one is meant."""
 
-FULL_SHARE = {4: 0.6, 8: 0.45, 14: 0.35}
-"""By the most telling words: a candidate with this share of the content covers it, the rest is circumstance."""
+WORTH_NAMING = 2.0
+"""A topic this far behind the best (e squared as unlikely) is not named: it would only puzzle."""
 
-FULL_SHARE_OF_STORY = 0.25
-"""The same for messages with more words than that."""
+LIKELY_ENOUGH_TO_NAME = 0.1
+"""Below this probability of the best topic none is named: all of them would puzzle."""
 
-SINGLE_WORD_FACTOR = 0.6
-"""A candidate found by one word of several may be there by accident."""
-
-MOST_BY_CIRCUMSTANCE = 0.55
-"""For a candidate of which the message has no term, only things and situations around it."""
-
-TOPIC_BEATS_CHAT = {0: (0.0, 0), 1: (0.4, 2), 2: (0.8, 4)}
-"""By the signs of chat: the confidence and the matching words that still make it a question about the topic."""
-
-NAMED_BEATS_CHAT = 0.3
-"""Where the signs are weak, this confidence is enough for a candidate of which the message has a term."""
-
-OTHER_SUBJECT_BELOW = 0.6
-"""Signs of a subject outside the catalogue decide when the best topic is less sure than this."""
-
-SIMILAR_QUESTION = 60
-"""From this similarity (0 to 100) on a question of the catalogue may stand for the student's."""
-
-_ASKS_FOR_LESSON = re.compile(
-    r"(?:(?:please|pls|can|could|you|i|need|want|hi|hello)\W+)*"
-    r"(?:(?:explain|teach me|tell me about|(?:some )?help(?: me)? (?:with|understand))\b"
-    r"|what(?:['’]?s| is| are) (?!the\b)(?:an? )?\w+(?: \w+)?\W*$)",
-    re.IGNORECASE,
-)
-_DETAIL = re.compile(r"\d|\b(?:why|when|which|how (?:many|much)|differen\w+|compare)\b", re.IGNORECASE)
+SIMILAR_QUESTION = 80
+"""From this similarity of their telling words (0 to 100) on a question of the catalogue may stand for the student's."""
 
 
 def understand_offline(question: str, *, grade_level: int, candidates: Sequence[Candidate]) -> Understanding:
     """What the question is about. `candidates` are the search's for the same question and grade, best first.
 
-    The answer never repeats the student's own words: they may hold names, addresses or numbers.
+    The confidence is the probability that the topic is the right one (`verdict.py`). The answer never repeats the
+    student's own words: they may hold names, addresses or numbers.
     """
-    confidence = topic_confidence(candidates, asked_words=len(set(cues.telling_words(question))))
-    signs_of_chat = cues.chat_signs(question)
-    is_vague = _is_vague(question)
-    if _is_small_talk(signs_of_chat, candidates, confidence) and not (signs_of_chat == 1 and is_vague):
-        return _off_topic()
-    if is_vague:
-        return _vague(question, grade_level)
-    subject, signs = cues.other_subject(question)
-    if signs and confidence < min(OTHER_SUBJECT_BELOW, 0.2 + 0.2 * signs):
-        return _outside(subject, candidates)
-    if confidence < LEARNING_FROM:
-        return _uncertain(candidates, confidence)
-    return _learning(question, candidates, confidence)
-
-
-def topic_confidence(candidates: Sequence[Candidate], *, asked_words: int) -> float:
-    """How sure it is that the best candidate is meant: by its lead over the second and by what it covers."""
-    if not candidates:
-        return 0.0
-    best = candidates[0]
-    margin = (
-        best.score / candidates[1].score if len(candidates) > 1 and candidates[1].score > 0 else CLEAR_MARGIN
-    )
-    lead = min(1.0, (margin - 1) / (CLEAR_MARGIN - 1))
-    confidence = LEAST_CONFIDENCE + (MOST_CONFIDENCE - LEAST_CONFIDENCE) * lead
-    confidence *= min(1.0, best.share / _full_share(asked_words))
-    if best.words == 1 and asked_words > 1:
-        confidence *= SINGLE_WORD_FACTOR
-    if not best.named:
-        confidence = min(confidence, MOST_BY_CIRCUMSTANCE)
-    return round(confidence, 2)
-
-
-def _full_share(asked_words: int) -> float:
-    return next((share for most, share in FULL_SHARE.items() if asked_words <= most), FULL_SHARE_OF_STORY)
-
-
-def _is_small_talk(signs: int, candidates: Sequence[Candidate], confidence: float) -> bool:
-    if not signs or not candidates:
-        return bool(signs)
-    needed_confidence, needed_words = TOPIC_BEATS_CHAT[signs]
-    if signs == 1 and candidates[0].named and confidence >= NAMED_BEATS_CHAT:
-        return False
-    return candidates[0].words < needed_words or confidence < needed_confidence
+    verdict = judge(signs_of(question, candidates))
+    if _is_vague(question):
+        is_chat = cues.chat_signs(question) > 1 or verdict.off_topic > SURELY_CHAT
+        return _off_topic(verdict) if is_chat else _vague(question, grade_level)
+    if verdict.right >= MOSTLY_RIGHT:
+        return _learning(question, candidates, round(verdict.right, 2))
+    if verdict.off_topic > verdict.unclear:
+        return _off_topic(verdict)
+    subject = cues.other_subject(question)[0]
+    confidence = round(verdict.right, 2)
+    return _outside(subject, confidence) if subject else _uncertain(candidates, confidence)
 
 
 def _is_vague(question: str) -> bool:
@@ -109,43 +56,49 @@ def _is_vague(question: str) -> bool:
 
 
 def _learning(question: str, candidates: Sequence[Candidate], confidence: float) -> Understanding:
-    topic = candidates[0].topic
-    near = _similar_question(question, topic)
+    best = candidates[0]
+    topic = best.topic
     return Understanding(
         kind="learning",
         topic_id=topic.id,
         topic_name=topic.name,
         subject=topic.subject_name,
-        # Without a similar question nothing is known of a detail that a lesson could answer.
-        asks_about="detail" if near and not _asks_for_lesson(question) else "topic",
-        focus=_focus(topic, near),
+        asks_about="topic" if _asks_for_lesson(question) else "detail",
+        focus=_focus(topic, best.answer, question),
         confidence=confidence,
-        reasoning=f"{candidates[0].words} telling words of the question belong to this topic, "
-        f"{candidates[0].share:.0%} of its content.",
+        reasoning=f"{best.signals.words} telling words of the question belong to this topic, "
+        f"{best.signals.share:.0%} of its content.",
     )
 
 
 def _similar_question(question: str, topic: Topic) -> str | None:
     near = process.extractOne(
-        question.casefold(), topic.asked_as, scorer=fuzz.token_set_ratio, score_cutoff=SIMILAR_QUESTION
+        question,
+        topic.asked_as,
+        scorer=fuzz.token_sort_ratio,
+        processor=lambda text: " ".join(content_words(text)),
+        score_cutoff=SIMILAR_QUESTION,
     )
     return near[0] if near else None
 
 
 def _asks_for_lesson(question: str) -> bool:
     """Whether the topic itself is asked for: "explain tides", "what is a magnet"."""
-    return bool(_ASKS_FOR_LESSON.match(question)) and not _DETAIL.search(question)
+    return cues.sounds_like("lesson", question) and not cues.sounds_like("detail", question)
 
 
-def _focus(topic: Topic, similar_question: str | None) -> str:
+def _focus(topic: Topic, answer: Answer | None, question: str) -> str:
     """One sentence on what the student wants, in the catalogue's words."""
+    if answer:
+        return as_question(answer.asked[0])
     name = in_sentence(topic.name)
-    if similar_question:
-        return f"How {name} answers questions such as: {as_question(similar_question)}"
+    similar = _similar_question(question, topic)
+    if similar:
+        return f"How {name} answers questions such as: {as_question(similar)}"
     return f"How {name} explains what the student has noticed or been asked."
 
 
-def _off_topic() -> Understanding:
+def _off_topic(verdict: Verdict) -> Understanding:
     return Understanding(
         kind="off_topic",
         topic_id=None,
@@ -153,7 +106,7 @@ def _off_topic() -> Understanding:
         subject="none",
         asks_about="detail",
         focus="The message is small talk, an errand or an opinion, not a wish to learn something.",
-        confidence=0.8,
+        confidence=round(verdict.off_topic, 2),
         reasoning="The wording is that of chat or of a request, and no school topic fits it.",
     )
 
@@ -198,18 +151,19 @@ def _typical_topics(subject: str, grade_level: int) -> list[str]:
     return [in_sentence(topic.name) for topic in topics[:3]]
 
 
-def _outside(subject: str, candidates: Sequence[Candidate]) -> Understanding:
+def _outside(subject: str, confidence: float) -> Understanding:
     return Understanding(
         kind="unclear",
         topic_id=None,
         topic_name=f"A question of {subject}",
         subject=subject,
         asks_about="detail",
-        focus=f"The student asks about {subject}, which is not among the topics that can be taught right now.",
-        confidence=0.2,
+        focus=f"The student asks about {subject}, which is not among the topics that can be taught right now, "
+        "so the question waits for a better answer.",
+        confidence=confidence,
         clarifying_questions=[
-            "Is there a part of it that belongs to mathematics, science or computing?",
-            *_name_nearest(candidates),
+            f"This looks like a question about {subject}. I have no lesson about that, so it waits for a better "
+            "answer. Is there a part of it that belongs to mathematics, science or computing?",
         ],
         reasoning=f"The wording is that of {subject}, and no topic of the catalogue covers it.",
     )
@@ -222,19 +176,20 @@ def _uncertain(candidates: Sequence[Candidate], confidence: float) -> Understand
         topic_name="Not clear yet",
         subject=candidates[0].topic.subject_name if candidates else "unknown",
         asks_about="detail",
-        focus="The student asks something that none of the known topics covers clearly.",
+        focus="The student asks something that none of the known topics covers clearly, so the question waits for a "
+        "better answer.",
         confidence=confidence,
         clarifying_questions=[
-            *_name_nearest(candidates),
-            "Which lesson or which moment of the day made you wonder about it?",
+            *(_did_you_mean(candidates) if confidence >= LIKELY_ENOUGH_TO_NAME else ()),
+            "Can you say it again with the most important word of your lesson?",
         ],
-        reasoning="Only a small part of the question fits any topic of the catalogue.",
+        reasoning="Several topics fit a part of the question, and none of them well enough to be sure.",
     )
 
 
-def _name_nearest(candidates: Sequence[Candidate]) -> list[str]:
-    names = [in_sentence(candidate.topic.name) for candidate in candidates[:2]]
-    if not names:
-        return ["Can you say it again with the most important word of your lesson?"]
-    opening = choose(("Is it about", "Do you mean"), *names)
-    return [f"{opening} {listed(names, 'or')}?"]
+def _did_you_mean(candidates: Sequence[Candidate]) -> list[str]:
+    """A question that names the topics it hesitates between; none when there are none."""
+    near = [c for c in candidates[:MOST_NAMED] if c.score > candidates[0].score - WORTH_NAMING]
+    if not near:
+        return []
+    return [f"Did you mean {listed([f'“{spoken_title(c.topic.name)}”' for c in near], 'or')}?"]

@@ -9,7 +9,7 @@ from rapidfuzz import fuzz, process, utils
 
 from services.content.catalog import LENSES, SUBJECTS, InterestEntry, Topic, load_catalog
 from services.content.catalog.words import content_words
-from tests.evaluation import load_questions
+from tests.labelled import load_questions
 
 CATALOG = load_catalog()
 TOPICS = list(CATALOG.topics.values())
@@ -124,7 +124,12 @@ def test_no_name_belongs_to_two_interests() -> None:
 
 def test_the_catalogue_was_not_written_from_the_questions_that_measure_it() -> None:
     # Given
-    questions = [q.question for q in load_questions() if len(content(q.question).split()) > 1]
+    questions = [
+        q.question
+        for q in load_questions()
+        # Those for calibration were written after the catalogue, by somebody who had not seen these texts.
+        if q.split != "calibration" and len(content(q.question).split()) > 1
+    ]
     typed = [text for topic in TOPICS for text in (*topic.asked_as, *topic.everyday) if words(text) > 3]
 
     # When

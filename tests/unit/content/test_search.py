@@ -77,7 +77,7 @@ def test_candidates_are_ordered_and_limited() -> None:
     # Then
     assert len(found) == 3
     assert [c.score for c in found] == sorted((c.score for c in found), reverse=True)
-    assert all(0 <= c.share <= 1 and c.words >= 1 for c in found)
+    assert all(0 <= c.signals.share <= 1 and c.signals.words >= 1 for c in found)
 
 
 @pytest.mark.parametrize("question", ["", "   ", "???", "please help me", "光合作用是什么", "xqzv wvkj"])
@@ -227,10 +227,57 @@ def test_sounds_of_many_words_are_those_of_each() -> None:
     assert sounds_of(words) == [sound_of(word) for word in words]
 
 
-def test_a_candidate_says_whether_one_of_its_terms_was_used() -> None:
+def test_a_candidate_says_how_much_of_the_question_its_terms_name() -> None:
     # Given / When / Then
-    assert candidates("how do magnets work")[0].named
-    assert any(not candidate.named for candidate in candidates("my coat sticks to the door"))
+    assert candidates("how do magnets work")[0].signals.named_share > 0
+    assert any(candidate.signals.named_share == 0 for candidate in candidates("my coat sticks to the door"))
+
+
+def test_words_that_stand_together_in_a_phrase_count_more_than_the_same_words_apart() -> None:
+    # Given
+    together, apart = "my ears pop on a plane", "the plane is loud. my ears are cold. i like pop"
+
+    # When
+    near, far = (
+        next(c.signals for c in candidates(question) if c.topic.id == "biology.ear")
+        for question in (together, apart)
+    )
+
+    # Then
+    assert near.likeness > far.likeness
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "why do my ears pop on a plane",
+        "Why do ears pop in an airplane?",
+        "my ears pop when the plane lands",
+        "wy do my eers pop in a plane",
+    ],
+)
+def test_a_question_that_has_an_answer_brings_it_along(question: str) -> None:
+    # Given / When
+    answer = candidates(question)[0].answer
+
+    # Then
+    assert answer is not None
+    assert answer.id == "ears_pop"
+
+
+@pytest.mark.parametrize(
+    "question", ["why do my ears ring after a concert", "how does a plane land", "explain the ear"]
+)
+def test_a_question_near_an_answer_does_not_get_it(question: str) -> None:
+    # Given / When / Then
+    assert candidates(question)[0].answer is None
+
+
+def test_even_numbers_and_being_like_somebody_are_read_as_one_thing() -> None:
+    # Given / When / Then
+    assert "evennumber" in content_words("is 7 an even number")
+    assert content_words("why do i look like my mum") == ["resembles"]
+    assert content_words("how dose it rain") == ["rain"]
 
 
 def test_a_search_that_is_no_longer_used_closes_its_databases() -> None:

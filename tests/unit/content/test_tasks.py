@@ -202,6 +202,7 @@ def test_the_offline_script_has_the_focus_of_the_prompt(asks_about: Literal["top
         grade_level=request.grade_level,
         target_words=target_words(request.duration_seconds),
         catalog=CATALOG,
+        asks_about=asks_about,
     )
 
 
