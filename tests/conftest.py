@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.distribution import (  # noqa: F401  # hooks of pytest
     pytest_collection_modifyitems,
@@ -13,6 +14,11 @@ from tests.distribution import (  # noqa: F401  # hooks of pytest
     pytest_xdist_make_scheduler,
 )
 from tests.emulators.google import EmulatorHosts, EmulatorsUnavailable, GoogleEmulators
+
+# How long an example takes says more about the machine than about the code, and the first text of a new checkout takes
+# seconds: Hypothesis makes its table of characters then.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 OUTSIDE = ("WORKER_", "GOOGLE_", "GCLOUD_", "CLOUD_RUN_", "LOG_")
 
