@@ -136,7 +136,7 @@ class RequestFailed(ContentWorkerError):
     """Every rung of the ladder of `stage` failed, and each because of this very request.
 
     Another time may bring another answer, but not for ever: these failures are counted. `kind` is that of the last
-    rung which failed at it; rungs that were only out of the message's allowance say nothing.
+    rung which failed at it; rungs that were only out of the message's calls or seconds say nothing.
     """
 
     def __init__(self, message: str, *, stage: str, kind: str) -> None:

@@ -5,8 +5,8 @@ Three steps, each on questions that the next one does not use:
    own questions.
 2. `catalog/ranking.json`: signals of a topic, from the catalogue's own questions, each left out of the index while it
    is looked for, and from the questions of the split `tune`.
-3. `offline/verdict.json`: probabilities, from the splits `seen` and `calibration`, whose questions tuned neither of
-   the others.
+3. `offline/verdict.json`: probabilities, from the splits `seen` and `calibration`, on which neither of the others is
+   fitted. Their mistakes were looked at all the same (`tests/labelled.py`), so the probabilities are on the high side.
 """
 
 import dataclasses

@@ -1,11 +1,15 @@
 """The labelled questions by which understanding is measured and calibrated.
 
-`tests/data/questions.jsonl` has three splits:
+`tests/data/questions.jsonl` has four splits:
 - `tune` (300): written by people who had not seen the catalogue; may be looked at while improving things.
 - `seen` (200): written like those after a first round of tuning, as a held-out part. Its figures and its mistakes have
   been looked at since, so it is called what it is; no phrase that only repeats one of its questions was added for it.
 - `calibration` (173): written later, by somebody who had not seen the catalogue's everyday words but wrote phrases and
   answers for it afterwards. The probabilities are fitted on it and on `seen`.
+- `held_out` (300): written by somebody who had seen neither the catalogue nor the code, labelled by somebody else from
+  the names and summaries of the topics. Nothing is fitted on it and nobody looks at its mistakes: its totals alone say
+  how well a stranger's question is understood. Every look at them is noted in docs/decisions/0018. Whoever tunes on one
+  of its questions moves it to `tune` and writes a new one.
 """
 
 import json
@@ -14,7 +18,10 @@ from pathlib import Path
 
 QUESTIONS = Path(__file__).parent / "data" / "questions.jsonl"
 
-SPLITS = ("tune", "seen", "calibration")
+SPLITS = ("tune", "seen", "calibration", "held_out")
+
+LOOKED_AT = SPLITS[:3]
+"""Those whose questions may be looked at, and whose figures flatter."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -50,10 +50,8 @@ class _LossyLogger(structlog.WriteLogger):
         lost_before = output.lost if output else 0
         try:
             super().msg(message)
-        except (
-            OSError,
-            ValueError,
-        ):  # where the stream is not the command line's own; ValueError: it is closed
+        except (OSError, ValueError):
+            # Where the stream is not the command line's own; ValueError: it is closed.
             return
         if output and lost_before and output.lost == lost_before:
             fix = "Nothing else is lost. See what became of standard error: a full disk, or a reader that has ended."

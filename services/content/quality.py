@@ -80,11 +80,6 @@ def target_words(duration_seconds: int) -> int:
     return round(duration_seconds * WORDS_PER_MINUTE / 60)
 
 
-def script_words(draft: ScriptDraft) -> int:
-    """All spoken words of a script: the hook and the sections' contents."""
-    return spoken_words(draft.hook) + sum(spoken_words(section.content) for section in draft.sections)
-
-
 def time_script(draft: ScriptDraft, *, language: str) -> Script:
     """Give every section its seconds, at least one; the hook is spoken in the first section's time.
 

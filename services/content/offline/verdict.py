@@ -1,7 +1,8 @@
 """How sure it is what a message is: a question about the best candidate, no wish to learn, or neither for sure.
 
 A small logistic model over signs that one can name. Its weights are data (`verdict.json`), fitted by
-`scripts/calibrate` on labelled questions that tuned neither the search nor the patterns, so that the shares come true.
+`scripts/calibrate` on labelled questions that were not used to fit the search. For strangers' questions they are too
+high (docs/decisions/0018).
 """
 
 import functools

@@ -38,7 +38,6 @@ _MULTI_REGIONS = frozenset({"us", "eu"})
 # own time limit (https://grpc.io/docs/guides/performance). Channels with a pool of their own do not share one.
 CALLS_PER_CONNECTION = 100
 _OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
-_OPTIONS = (*_OWN_CONNECTION, *KEEPALIVE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -127,8 +127,9 @@ def test_the_catalogue_was_not_written_from_the_questions_that_measure_it() -> N
     questions = [
         q.question
         for q in load_questions()
-        # Those for calibration were written after the catalogue, by somebody who had not seen these texts.
-        if q.split != "calibration" and len(content(q.question).split()) > 1
+        # The later ones were written by who had not seen these texts, when most of them were there: what is alike is so
+        # by chance. For `calibration` that is not the whole truth, and `tests/labelled.py` says so.
+        if q.split in ("tune", "seen") and len(content(q.question).split()) > 1
     ]
     typed = [text for topic in TOPICS for text in (*topic.asked_as, *topic.everyday) if words(text) > 3]
 

@@ -15,7 +15,7 @@ from services.content.offline.wording import (
     sentences,
     spoken_title,
 )
-from services.content.quality import script_words, target_words
+from services.content.quality import spoken_words, target_words
 from services.content.rules import problems_of
 from services.content.script_rules import Wanted, judge
 
@@ -175,7 +175,7 @@ def test_long_analogies_of_a_model_still_fit_into_half_a_minute() -> None:
     draft = write(CATALOG.topics["biology.lungs"], interest=interest, seconds=30)
 
     # Then
-    assert abs(script_words(draft) - 75) <= 15
+    assert abs(spoken_words(spoken(draft)) - 75) <= 15
 
 
 def test_a_title_stands_well_inside_a_sentence() -> None:

@@ -7,11 +7,11 @@ from services.content.quality import (
     count_syllables,
     flesch_kincaid,
     reading_grade,
-    script_words,
     spoken_words,
     target_words,
     time_script,
 )
+from services.content.script_rules import Wanted, judge
 
 
 def a_draft(*contents: str, hook: str = "Look at this ball.", **fields: object) -> ScriptDraft:
@@ -105,7 +105,7 @@ def test_all_spoken_parts_count() -> None:
     draft = a_draft(some_words(10), some_words(20), hook=some_words(5))
 
     # When / Then
-    assert script_words(draft) == 35
+    assert judge(draft, Wanted(duration_seconds=30, grade_level=6, language="en")).words == 35
 
 
 def test_durations_add_up_and_the_hook_is_spoken_in_the_first_section() -> None:
