@@ -5,11 +5,14 @@
 - `seen` (200): written like those after a first round of tuning, as a held-out part. Its figures and its mistakes have
   been looked at since, so it is called what it is; no phrase that only repeats one of its questions was added for it.
 - `calibration` (173): written later, by somebody who had not seen the catalogue's everyday words but wrote phrases and
-  answers for it afterwards. The probabilities are fitted on it and on `seen`.
-- `held_out` (300): written by somebody who had seen neither the catalogue nor the code, labelled by somebody else from
-  the names and summaries of the topics. Nothing is fitted on it and nobody looks at its mistakes: its totals alone say
-  how well a stranger's question is understood. Every look at them is noted in docs/decisions/0018. Whoever tunes on one
-  of its questions moves it to `tune` and writes a new one.
+  answers for it afterwards. The probabilities are fitted on these three splits and on `typed.json`.
+- `held_out` (600): written by two people who had seen neither the catalogue nor the code (ids from n001 and f001 on),
+  each labelled by somebody else from the names and summaries of the topics. Nothing is fitted on them and nobody looks
+  at the mistakes: their totals alone say how well a stranger's question is understood. Every look at them is noted in
+  docs/decisions/0018. Whoever tunes on one of its questions moves it to `tune` and writes a new one.
+
+`services/content/catalog/typed.json` has 5,000 more, each written for a given topic: too many for one, and too much
+alike in kind, to measure by; the search learns from them.
 """
 
 import json

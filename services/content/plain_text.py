@@ -92,7 +92,8 @@ def plain(text: str) -> str:
     text = _KEPT.sub(lambda found: kept[int(found[1])], text)
     text = _without_invisible(text)
     text = _BLANKS_AT_ENDS.sub("", _BLANKS.sub(" ", text))
-    return _EMPTY_LINES.sub("\n\n", text).strip()
+    # Once more: a letter and its accent may have become neighbours only now.
+    return unicodedata.normalize("NFC", _EMPTY_LINES.sub("\n\n", text).strip())
 
 
 def cut(text: str, longest: int) -> str:

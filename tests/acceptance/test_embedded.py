@@ -149,7 +149,7 @@ def test_a_continuous_run_goes_on_past_its_limits_until_a_signal_ends_it_well(
     with started("run", "--continuous", "--json", env=env, cwd=desk.folder) as running:
         assert running.stderr is not None
         # When a question arrives while it waits, is answered, and then a signal comes
-        desk("publish", "how do magnets work in motors")
+        desk("publish", "how do magnets work")
         for line in running.stderr:
             if '"message.settled"' in line:
                 break

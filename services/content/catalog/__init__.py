@@ -43,7 +43,10 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Topic:
-    """A school topic with everything that is needed to find it and to teach it."""
+    """A school topic with everything that is needed to find it and to teach it.
+
+    `typed` are questions as students type them, mistakes and stories included; they are never shown.
+    """
 
     id: str
     name: str
@@ -59,6 +62,7 @@ class Topic:
     lenses: tuple[str, ...]
     related: tuple[str, ...]
     everyday: tuple[str, ...]
+    typed: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
 
     @property
@@ -106,13 +110,14 @@ def load_catalog() -> Catalog:
 
 def _topics() -> Iterator[Topic]:
     everyday = _read("everyday.json")
-    answers = _answers()
+    answers, typed = _answers(), _read("typed.json")
     for subject in SUBJECTS:
         for fields in _read(f"topics/{subject}.json"):
             low, high = fields["grades"]
             around = tuple(everyday[fields["id"]].split("; "))
             yield Topic(
                 **{**_frozen(fields), "grades": (low, high), "everyday": around},
+                typed=tuple(question for author in typed[fields["id"]] for question in author),
                 answers=tuple(answers.get(fields["id"], ())),
             )
 

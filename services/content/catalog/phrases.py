@@ -95,7 +95,7 @@ class PhraseIndex:
         lengths: list[float] = []
         answers: dict[int, Answer] = {}
         answered = [(asked, answer) for answer in topic.answers for asked in answer.asked]
-        others = (topic.name, *topic.keywords, *topic.asked_as, *topic.everyday)
+        others = (topic.name, *topic.keywords, *topic.asked_as, *topic.everyday, *topic.typed)
         for text, answer in [*answered, *((text, None) for text in others)]:
             stems = set(self.vocabulary.content_stems(text))
             if stems:

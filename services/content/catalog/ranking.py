@@ -20,7 +20,8 @@ class Signals:
     weighted by how telling each word is, that the topic has anywhere and in its name and keywords; `telling_name` is
     the weight of the most telling word among the latter. `likeness`, `next_likeness` (0 to 1) and `together` say how
     near single phrases of the topic come, see `phrases.Likeness`. `words` counts matching words, up to `MOST_WORDS`;
-    `grades_away` is the distance from the student's grade to those in which the topic is taught.
+    `grades_away` is the distance from the student's grade to those in which the topic is taught; `learned` is what
+    students' wording says (`learned.py`).
     """
 
     bm25: float
@@ -32,6 +33,7 @@ class Signals:
     together: float
     words: int
     grades_away: int
+    learned: float
 
 
 MOST_WORDS = 6

@@ -9,13 +9,23 @@ from dataclasses import dataclass, replace
 from services.content.catalog.spelling import SpellingMender
 from services.content.catalog.stems import Stemmer
 from services.content.catalog.synonyms import synonyms
-from services.content.catalog.words import content_words, is_content, small_words, spelled_out, tokens
+from services.content.catalog.words import (
+    content_words,
+    is_content,
+    other_words,
+    small_words,
+    spelled_out,
+    tokens,
+)
 
 MENDED_WEIGHT = 0.85
 """A mended word counts less than one that was spelled right."""
 
 LIKELY_ENOUGH = 0.6
 """A misspelled word that is likeliest a small one counts only when another correction has at least this weight."""
+
+TYPED_OFTEN = 5
+"""A word that so many questions have as they were typed is no slip."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
@@ -61,12 +71,14 @@ class Vocabulary:
         self.columns_with: Mapping[str, Mapping[int, int]] = {}
         """For each stem the numbers of the topics that have it, with the columns it stands in: bit 0 for the first."""
 
-    def learn(self, topics: Sequence[Sequence[str]]) -> list[list[str]]:
+    def learn(self, topics: Sequence[Sequence[str]], *, as_typed: int) -> list[list[str]]:
         """Take over the catalogue's words; each topic is given by its texts, one a column.
 
-        Returns the same texts as they are to be indexed.
+        The column `as_typed` has mistakes in it: what stands there alone, and seldom, is not taken for a word. Returns
+        the same texts as they are to be indexed.
         """
         texts = [[spelled_out(tokens(text)) for text in columns] for columns in topics]
+        _drop_mistakes(texts, as_typed)
         words = list(dict.fromkeys(word for columns in texts for text in columns for word in text))
         heads = dict(zip(words, self._united(words), strict=True))
         united = [[[heads[word] for word in text] for text in columns] for columns in texts]
@@ -136,12 +148,23 @@ class Vocabulary:
         return [self._heads.get(stem, word) for word, stem in zip(words, stems, strict=True)]
 
 
+def _drop_mistakes(topics: Sequence[list[list[str]]], as_typed: int) -> None:
+    right = {word for columns in topics for n, text in enumerate(columns) if n != as_typed for word in text}
+    times = Counter(word for columns in topics for word in columns[as_typed])
+    for columns in topics:
+        columns[as_typed] = [
+            word for word in columns[as_typed] if word in right or times[word] >= TYPED_OFTEN
+        ]
+
+
 def _frequencies(texts: Iterable[Sequence[str]]) -> Counter[str]:
     """How often each word occurs, for choosing between corrections."""
     frequencies: Counter[str] = Counter()
     for text in texts:
         frequencies.update(text)
-    for word in sorted({*small_words(), *synonyms()}):  # sorted: the order decides between equals
+    for word in sorted(
+        {*small_words(), *other_words(), *synonyms()}
+    ):  # sorted: the order decides between equals
         frequencies[word] += COMMON_WORD_FREQUENCY
     return frequencies
 

@@ -55,6 +55,12 @@ def small_words() -> frozenset[str]:
     return words_of(words["stop"]) | words_of(words["chatter"])
 
 
+@functools.cache
+def other_words() -> frozenset[str]:
+    """Words of other subjects that look like misspelled ones of the catalogue's."""
+    return words_of(read_table("services.content.catalog", "words.toml")["words"]["other"])
+
+
 def tokens(text: str) -> list[str]:
     """Lower-case words and numbers without accents; "what's" is one word, "x²" is "x2"."""
     text = text.translate(_words().symbols).casefold()

@@ -12,10 +12,10 @@ from services.content.offline import cues
 from services.content.offline.verdict import Verdict, judge, signs_of
 from services.content.offline.wording import as_question, in_sentence, listed, spoken_title
 
-MOSTLY_RIGHT = 0.5
-"""From this probability on the best topic is taught; below it the student is asked instead."""
+MOSTLY_RIGHT = 0.6
+"""From this probability on the best topic is taught; below it the student is asked instead (decision 0018)."""
 
-SURELY_CHAT = 0.7
+SURELY_CHAT = 0.95
 """From this probability on a message without a telling word is chat; below it the student may want help."""
 
 MOST_NAMED = 3
@@ -39,7 +39,9 @@ def understand_offline(question: str, *, grade_level: int, candidates: Sequence[
     """
     verdict = judge(signs_of(question, candidates))
     if _is_vague(question):
-        is_chat = cues.chat_signs(question) > 1 or verdict.off_topic > SURELY_CHAT
+        is_chat = cues.chat_signs(question) > 1 or (
+            verdict.off_topic > SURELY_CHAT and not cues.named_subject(question)
+        )
         return _off_topic(verdict) if is_chat else _vague(question, grade_level)
     if verdict.right >= MOSTLY_RIGHT:
         return _learning(question, candidates, round(verdict.right, 2))

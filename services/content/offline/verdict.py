@@ -34,6 +34,8 @@ class Signs:
     together: float = 0.0
     words: float = 0.0
     grades_away: float = 0.0
+    learned: float = 0.0
+    learned_lead: float = 0.0
     length: float = 0.0
     sounds_like_chat: float = 0.0
     sounds_like_other_subject: float = 0.0
@@ -79,6 +81,9 @@ def signs_of(question: str, candidates: Sequence[Candidate]) -> Signs:
         together=signals.together / 6,
         words=math.log(signals.words) if signals.words else 0.0,
         grades_away=float(min(3, signals.grades_away)),
+        learned=signals.learned,
+        # Below 0 where the wording alone would have another topic first.
+        learned_lead=signals.learned - max((c.signals.learned for c in candidates[1:]), default=-1.0),
         **wording,
     )
 

@@ -9,9 +9,9 @@ _SUBJECTS = (
     "quantum entanglement",
     "photosynthesis",
     "the water cycle",
-    "Pythagoras",
+    "the theorem of Pythagoras",
     "binary numbers",
-    "acids",
+    "the phases of the moon",
 )
 _INTERESTS = ("soccer", "baking", "chess", "drums")
 _MARK = re.compile(r"\bq\d{6}\b")
@@ -24,9 +24,9 @@ def question(index: int, **changes: Any) -> dict[str, Any]:
     return {
         "request_id": mark,
         "student_id": f"student-{index % 50}",
-        "student_query": f"Please explain {subject} with {interest}, this is my question {mark}",
+        "student_query": f"Please explain {subject} with {interest} ({mark})",
         "interest": f"{interest} of club {mark}",
-        "grade_level": 1 + index % 12,
+        "grade_level": 6 + index % 4,  # all of the subjects are taught then
         **changes,
     }
 

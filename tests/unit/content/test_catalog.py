@@ -89,6 +89,8 @@ def test_a_topic_can_be_found_by_what_people_type(topic: Topic) -> None:
     assert 20 <= len(topic.everyday) <= 200
     assert all(text == text.lower().strip() and text for text in typed)
     assert len(set(topic.everyday)) == len(topic.everyday)
+    assert len(topic.typed) >= 10
+    assert len(set(topic.typed)) == len(topic.typed)
 
 
 @each_interest
@@ -131,7 +133,12 @@ def test_the_catalogue_was_not_written_from_the_questions_that_measure_it() -> N
         # by chance. For `calibration` that is not the whole truth, and `tests/labelled.py` says so.
         if q.split in ("tune", "seen") and len(content(q.question).split()) > 1
     ]
-    typed = [text for topic in TOPICS for text in (*topic.asked_as, *topic.everyday) if words(text) > 3]
+    typed = [
+        text
+        for topic in TOPICS
+        for text in (*topic.asked_as, *topic.everyday, *topic.typed)
+        if words(text) > 3
+    ]
 
     # When
     copied = [
