@@ -81,11 +81,6 @@ def fit_classes(
     return [weights[c * size : (c + 1) * size] for c in range(free)]
 
 
-def class_chances(weights: Sequence[Vector], values: Vector) -> list[float]:
-    """The probability of each class, the last one included, by the weights that `fit_classes` gave."""
-    return _softmax([*(_dot(one, values) for one in weights), 0.0])
-
-
 def fit_words(
     texts: Sequence[Sequence[str]],
     labels: Sequence[bool],

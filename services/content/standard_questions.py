@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.content.catalog import load_catalog
-from services.content.catalog.search import TopicSearch
+from services.content.catalog.search import load_search
 from services.content.models import ContentRequest
 from services.content.pipeline import ContentPipeline
 from services.generation.allowance import Allowance
@@ -26,7 +26,7 @@ _OFFLINE = Provenance(mode="mock", provider="mock", model="mock", attempts=0, la
 class StandardQuestions:
     """The stages' own tasks, as the pipeline puts them for one fixed request.
 
-    Made once, at first need: the index for it takes time and memory, and mostly nobody asks.
+    Made once, at first need: mostly nobody asks.
     """
 
     def __init__(self) -> None:
@@ -35,8 +35,8 @@ class StandardQuestions:
     async def __call__(self) -> Mapping[str, Task[Any]]:
         """The question of each stage, by the stage's name."""
         if not self._tasks:
-            taken_down, catalog = _TakenDown(), load_catalog()
-            pipeline = ContentPipeline(model=taken_down, catalog=catalog, search=TopicSearch(catalog))
+            taken_down = _TakenDown()
+            pipeline = ContentPipeline(model=taken_down, catalog=load_catalog(), search=load_search())
             await pipeline.produce(_REQUEST, resumes=False, allowance=Allowance())
             self._tasks = taken_down.tasks
         return self._tasks

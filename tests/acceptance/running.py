@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.messaging.port import Message
-from worker.settings import load_settings
+from worker.settings import Settings, load_settings
 from worker.wiring.backends import connect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +65,19 @@ def publish(database: Path, *bodies: bytes) -> None:
             await backend.publisher.publish("content-requests", [Message(data=body) for body in bodies])
 
     asyncio.run(send())
+
+
+def provision(env: Mapping[str, str], *, cwd: Path | None = None) -> None:
+    """Create what the queue needs in the project or the folder of that environment, without a process for it."""
+    chosen = {name.lower(): value for name, value in env.items() if name.lower() in Settings.model_fields}
+    if cwd is not None:
+        chosen["worker_database"] = str(cwd / Settings.model_fields["worker_database"].default)
+
+    async def create() -> None:
+        async with connect(load_settings(**chosen)) as backend:
+            await backend.provisioner.provision()
+
+    asyncio.run(create())
 
 
 @contextmanager

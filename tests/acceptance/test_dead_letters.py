@@ -12,7 +12,7 @@ import pytest
 from services.messaging.port import Delivery, Message, MessagePublisher, MessageQueue
 from services.messaging.pubsub import PubSubPublisher, PubSubQueue
 from services.messaging.sqlite import SqlitePublisher, SqliteQueue
-from tests.acceptance.running import Ended, content_worker, environment
+from tests.acceptance.running import Ended, content_worker, environment, provision
 from tests.builders import message_bytes
 from tests.emulators.google import EmulatorHosts
 
@@ -84,7 +84,7 @@ def desk(tmp_path: Path) -> Place:
         publisher=lambda: SqlitePublisher(path=path),
         queue=lambda: SqliteQueue(path=path, subscription=SUBSCRIPTION),
     )
-    assert made("provision").code == 0
+    provision(made.env, cwd=made.folder)
     return made
 
 
@@ -112,7 +112,7 @@ def place(request: pytest.FixtureRequest) -> Place:
     """Each backend in turn, provisioned."""
     made: Place = request.getfixturevalue("cloud" if request.param == "google" else "desk")
     if request.param == "google":
-        assert made("provision").code == 0
+        provision(made.env, cwd=made.folder)
     return made
 
 

@@ -21,7 +21,7 @@ from services.storage.firestore_feedback import FirestoreFeedbackStore
 from services.storage.port import Document
 from services.storage.sqlite import SqliteResultReader, SqliteResultStore
 from services.storage.sqlite_feedback import SqliteFeedbackStore
-from tests.acceptance.running import TIMEOUT_SECONDS, Ended, command, content_worker, environment
+from tests.acceptance.running import TIMEOUT_SECONDS, Ended, command, content_worker, environment, provision
 from tests.builders import message_bytes
 from tests.emulators.google import EmulatorHosts
 
@@ -167,7 +167,7 @@ def cloud(google_emulators: EmulatorHosts, google_environment: None, project: st
 def place(request: pytest.FixtureRequest) -> Place:
     """Each backend in turn, provisioned."""
     made: Place = request.getfixturevalue("cloud" if request.param == "google" else "desk")
-    assert made("provision").code == 0
+    provision(made.env, cwd=made.folder)
     return made
 
 
@@ -274,7 +274,7 @@ def test_an_id_may_stand_on_the_command_line(desk: Place) -> None:
 @pytest.mark.emulators
 def test_a_store_that_cannot_be_reached_ends_it_with_75_and_nothing_is_erased(cloud: Place) -> None:
     # Given
-    assert cloud("provision").code == 0
+    provision(cloud.env)
     cloud.publish(question(ANNA, "wrong", grade_level="seven"))
     assert cloud("run").code == 0
     # When
@@ -293,7 +293,7 @@ def test_a_missing_subscription_ends_it_with_78_and_nothing_is_erased(cloud: Pla
     # Then
     assert (ended.code, ended.stdout) == (78, ""), ended.everything
     assert "WORKER_DEAD_LETTER_SUBSCRIPTION" in ended.stderr
-    assert cloud("provision").code == 0
+    provision(cloud.env)
     assert cloud.counts(ANNA) == {"feedback": 1}
 
 

@@ -11,7 +11,7 @@ import pytest
 from google.cloud.firestore_v1.async_client import AsyncClient
 from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient, types
 
-from tests.acceptance.running import Ended, content_worker, environment, started
+from tests.acceptance.running import Ended, content_worker, environment, provision, started
 from tests.builders import message_bytes
 from tests.emulators.google import EmulatorHosts
 from tests.emulators.vertex_faults import Faults, Rule
@@ -86,13 +86,13 @@ def cloud(
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", google_emulators.firestore)
     running: list[VertexProcess] = []
 
-    def make(*rules: Rule, latency_seconds: float = 0.0, provision: bool = True) -> Cloud:
+    def make(*rules: Rule, latency_seconds: float = 0.0, provisioned: bool = True) -> Cloud:
         vertex = VertexProcess(faults=Faults(rules=list(rules)), latency_seconds=latency_seconds)
         vertex.start()
         running.append(vertex)
         made = Cloud(google_emulators, project, vertex)
-        if provision:
-            assert made("provision").code == 0
+        if provisioned:
+            provision(made.env)
         return made
 
     yield make
@@ -261,7 +261,7 @@ def test_nonsense_is_asked_for_once_more_with_what_was_wrong(cloud: Callable[...
 
 
 def test_a_missing_subscription_ends_the_run_with_78_before_any_pull(cloud: Callable[..., Cloud]) -> None:
-    project = cloud(provision=False)
+    project = cloud(provisioned=False)
     ran = project("run")
     assert ran.code == 78, ran.everything
     assert "WORKER_SUBSCRIPTION" in ran.everything
@@ -277,7 +277,7 @@ def test_a_queue_that_cannot_be_reached_ends_the_run_with_75(cloud: Callable[...
 
 def test_no_proxy_comes_between_the_worker_and_emulators(cloud: Callable[..., Cloud]) -> None:
     # Given a shell whose proxy leads nowhere
-    project = cloud(provision=False)
+    project = cloud(provisioned=False)
     names = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
     proxies = {spelt: "http://127.0.0.1:9" for name in names for spelt in (name, name.upper())}
     # When a question is published and answered

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.running import TIMEOUT_SECONDS, Ended, started
+from tests.acceptance.running import TIMEOUT_SECONDS, Ended, provision, started
 from tests.acceptance.test_embedded import Desk
 from tests.acceptance.test_google import Cloud, question
 from tests.emulators.google import EmulatorHosts
@@ -38,7 +38,7 @@ def cloud(
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", google_emulators.firestore)
     made = Cloud(google_emulators, project, vertex)
     made.env["WORKER_MODELS"] = ONE_RUNG
-    assert made("provision").code == 0
+    provision(made.env)
     return made
 
 

@@ -12,7 +12,7 @@ from itertools import chain
 import structlog
 
 from services.content.catalog import load_catalog
-from services.content.catalog.search import TopicSearch
+from services.content.catalog.search import load_search
 from services.content.fulfilment import Fulfilment
 from services.content.healing import Healing
 from services.content.models import ContentRequest
@@ -130,8 +130,7 @@ def _owner() -> str:
 
 
 def _pipeline(model: LanguageModel) -> ContentPipeline:
-    catalog = load_catalog()
-    return ContentPipeline(model=model, catalog=catalog, search=TopicSearch(catalog))
+    return ContentPipeline(model=model, catalog=load_catalog(), search=load_search())
 
 
 def _allowance(settings: Settings, request: ContentRequest, guard: Guard) -> Allowance:

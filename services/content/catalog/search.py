@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from services.content.catalog import Answer, Catalog, Topic
+from services.content.catalog import Answer, Catalog, Topic, load_catalog
 from services.content.catalog.learned import Learned, features_of, load_learned
 from services.content.catalog.phrases import PhraseIndex
 from services.content.catalog.ranking import MOST_WORDS, Signals, rank_score
@@ -193,6 +193,12 @@ class TopicSearch:
         self._db.execute("BEGIN")
         self._db.executemany(statement, [(number, *row) for number, row in enumerate(rows)])
         self._db.execute("COMMIT")
+
+
+@functools.cache
+def load_search() -> TopicSearch:
+    """The search over the catalogue; built once per process, for all who need it."""
+    return TopicSearch(load_catalog())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

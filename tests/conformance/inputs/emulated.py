@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tests.acceptance.running import Ended, content_worker, environment
+from tests.acceptance.running import Ended, content_worker, environment, provision
 from tests.conformance.inputs.cloud import Cloud
 from tests.conformance.inputs.drained import Asked, Drained
 from tests.conformance.inputs.sample import MARKER, Input
@@ -32,9 +32,7 @@ def drain_on_emulators(inputs: Sequence[Input], hosts: EmulatorHosts, *, seed: i
             WORKER_STUDENT_KEY="a key of the conformance kit",
             LOG_FORMAT="json",
         )
-        provisioned = content_worker("provision", env=env)
-        if provisioned.code != 0:
-            raise RuntimeError(f"The project could not be provisioned: {provisioned.everything[-2000:]}")
+        provision(env)
         cloud = Cloud(hosts, project)
         try:
             ids = cloud.publish(inputs)

@@ -18,6 +18,11 @@ REQUEST = prediction_service.GenerateContentRequest(
 )
 
 
+def caller(host: str) -> grpc.Channel:
+    """A channel that remembers nothing of others: gRPC shares connections, and their pauses after a refusal, else."""
+    return grpc.insecure_channel(host, options=[("grpc.use_local_subchannel_pool", 1)])
+
+
 def ask(channel: grpc.Channel) -> Any:
     method = channel.unary_unary(GENERATE, request_serializer=None, response_deserializer=None)
     return method.future(prediction_service.GenerateContentRequest.serialize(REQUEST), timeout=20)
@@ -27,7 +32,7 @@ def test_a_caller_whose_connection_breaks_leaves_a_cancelled_call_with_its_addre
     # Given a call behind a proxy that the model never answers
     faults = Faults(rules=[Rule(hang=True)])
     with VertexProcess(faults=faults) as vertex, TcpProxy(vertex.host) as proxy:
-        with grpc.insecure_channel(proxy.host) as channel:
+        with caller(proxy.host) as channel:
             open_call = ask(channel)
             until(lambda: len(vertex.control.requests()) == 1, 10, "a call")
             # When the connection is cut
@@ -48,12 +53,12 @@ def test_a_proxy_refuses_while_it_is_cut_and_passes_on_again_when_it_is_open() -
         # Given a proxy that has been cut
         proxy.cut()
         # When a caller comes, then it is refused at once
-        with grpc.insecure_channel(proxy.host) as channel, pytest.raises(grpc.RpcError) as caught:
+        with caller(proxy.host) as channel, pytest.raises(grpc.RpcError) as caught:
             ask(channel).result()
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         # When it is open again at the same address, then the next caller gets its answer
         proxy.open()
-        with grpc.insecure_channel(proxy.host) as channel:
+        with caller(proxy.host) as channel:
             assert ask(channel).result()
 
 
@@ -61,7 +66,7 @@ def test_a_frozen_proxy_passes_nothing_on_until_it_is_open() -> None:
     with VertexProcess() as vertex, TcpProxy(vertex.host) as proxy:
         # Given a frozen proxy
         proxy.freeze()
-        with grpc.insecure_channel(proxy.host) as channel:
+        with caller(proxy.host) as channel:
             # When a caller comes, then nothing happens
             waiting = ask(channel)
             with pytest.raises(grpc.FutureTimeoutError):
