@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
-from tests.acceptance.running import environment, provision
+from tests.acceptance.running import content_worker, environment
 from tests.conformance.processes.cloud import Cloud
 from tests.conformance.processes.workers import WorkerProcess
 from tests.emulators.google import EmulatorHosts
@@ -81,7 +81,9 @@ class World:
         return Counter(line["message"] for worker in self.workers for line in worker.logged())
 
     def _provision(self) -> None:
-        provision(self._environment())
+        ended = content_worker("provision", env=self._environment())
+        if ended.code != 0:
+            raise RuntimeError(f"The project could not be provisioned: {ended.everything[-2000:]}")
         self.cloud.shorten_leases(self._lease_seconds)
 
     def _environment(self) -> dict[str, str]:
